@@ -1,0 +1,1 @@
+"""PCM and nothing else: formats, resampling, G.711, WAV files."""

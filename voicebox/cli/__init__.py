@@ -1,0 +1,1 @@
+"""The `voicebox` command, one file per subcommand."""

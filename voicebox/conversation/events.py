@@ -1,0 +1,161 @@
+"""What a session tells its transport. Facts only; a transport turns them into its own wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Interrupted",
+    "PartialTranscript",
+    "ReplyAudio",
+    "ReplyDone",
+    "ReplyStarted",
+    "ReplyText",
+    "SessionError",
+    "SessionEvent",
+    "SpeechStarted",
+    "Transcript",
+    "TurnCommitted",
+    "TurnDropped",
+    "TurnRecord",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak; `audio_ms` counts the session's input audio from its start, pre-roll included."""
+
+    turn: str
+    audio_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscript:
+    """Words so far; `stable` is the leading part that two successive hypotheses agree on."""
+
+    turn: str
+    text: str
+    stable: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDropped:
+    """The speech came to nothing: it was noise, or the caller cleared it."""
+
+    turn: str
+    reason: Literal["no_speech", "cleared"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The caller's turn is over for good; `audio_ms` is where the speech ended in the session's input audio."""
+
+    turn: str
+    audio_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The final words of a committed turn; `audio_s` is the length of the speech that they came from."""
+
+    turn: str
+    text: str
+    avg_logprob: float
+    language: str
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The assistant takes its turn; `turn` is what it answers, or None if it speaks unasked."""
+
+    reply: str
+    turn: str | None
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """The next words of the reply; they may run ahead of the audio."""
+
+    reply: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """The next audio of the reply: float32 mono, shape `(samples,)`, at `rate` Hz, sent as soon as it is there."""
+
+    reply: str
+    audio: NDArray[np.float32]
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The caller took over: drop what is not played yet. `heard_text` is what the caller had heard of the reply."""
+
+    reply: str
+    heard_ms: int
+    heard_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """Nothing more comes for this reply; `text` is all that was said (heard words only when interrupted)."""
+
+    reply: str
+    status: Literal["completed", "cancelled", "failed"]
+    text: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The waterfall of one answered turn, for people who tune: sent once its first audio is on the way.
+
+    `stages` holds milliseconds: `endpoint_ms` (last voiced frame → end of turn), `stt_ms` (end of turn → final text),
+    `decision_ms` (final text → reply text), `tts_first_ms` (reply text → first audio) and their sum `total_ms`.
+    """
+
+    turn: str
+    reply: str
+    transcript: str
+    intent: str
+    slots: Mapping[str, Any]
+    confidence: float
+    tier: str
+    reasons: tuple[str, ...]
+    speculated: bool
+    reply_text: str
+    stages: Mapping[str, float]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionError:
+    """Something failed inside; the session lives on."""
+
+    code: str
+    message: str
+
+
+SessionEvent = (
+    SpeechStarted
+    | PartialTranscript
+    | TurnDropped
+    | TurnCommitted
+    | Transcript
+    | ReplyStarted
+    | ReplyText
+    | ReplyAudio
+    | Interrupted
+    | ReplyDone
+    | TurnRecord
+    | SessionError
+)

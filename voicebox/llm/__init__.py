@@ -1,0 +1,1 @@
+"""Language models in this process: llama.cpp, the intent model and the instruct model."""

@@ -1,0 +1,80 @@
+"""What the language-model engines give and take."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+__all__ = ["OUT_OF_SCOPE", "ChatModel", "IntentModel", "IntentScore", "Message"]
+
+OUT_OF_SCOPE = "oos"
+"""Label of the class for what no skill handles."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentScore:
+    """What the intent model thinks of a text.
+
+    `ranked` holds (label, probability), calibrated, most likely first, with `OUT_OF_SCOPE` as one of the labels.
+    `complete` is the probability that the speaker has said all of the request; `in_scope` is 1 − P(out of scope);
+    `accepted` says whether `in_scope` passes the threshold that was calibrated with the model.
+    """
+
+    ranked: tuple[tuple[str, float], ...]
+    in_scope: float
+    complete: float
+    accepted: bool
+    ms: float
+
+    @property
+    def intent(self) -> str:
+        """The best label, out of scope included."""
+        return self.ranked[0][0]
+
+    @property
+    def confidence(self) -> float:
+        """The best label's calibrated probability."""
+        return self.ranked[0][1]
+
+
+class IntentModel(Protocol):
+    """Scores growing texts; sessions share one context, each with its own KV sequence."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """All labels, out of scope included."""
+
+    def score(self, text: str, *, session: str) -> Future[IntentScore]:
+        """Score a text (case and punctuation are normalized inside). A new call of a session cancels its waiting one."""
+
+    def release(self, session: str) -> None:
+        """Forget the session's KV."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatModel(Protocol):
+    """An instruct model that answers in a few spoken sentences."""
+
+    @property
+    def name(self) -> str:
+        """The model's name in the catalog or its file."""
+
+    async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
+        """Build the KV of a prompt while the caller still speaks. Lowest priority; a newer call replaces it."""
+
+    def stream(
+        self, messages: Sequence[Message], *, session: str, max_tokens: int = 96, grammar: str | None = None
+    ) -> AsyncIterator[str]:
+        """Stream the reply's text. Closing the iterator (or cancelling the task) stops generation within one step."""
+
+    def release(self, session: str) -> None:
+        """Forget the session's KV."""

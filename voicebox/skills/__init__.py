@@ -1,0 +1,1 @@
+"""Skills: what voicebox can do, each declared in one place."""

@@ -1,0 +1,1 @@
+"""Speech recognition: the recogniser, its batcher, growing utterances, bias and the lexicon."""

@@ -1,0 +1,1 @@
+"""How audio and events reach a session."""

@@ -1,0 +1,1 @@
+"""Speech synthesis: voices, phrases and their cache."""

@@ -1,0 +1,1 @@
+"""Voice activity detection, frame by frame, batched across sessions."""
