@@ -1,0 +1,102 @@
+"""What the intent model reads: text normalization and the file contract, shared by the trainer and the runtime.
+
+The GGUF is a Llama-architecture model with a byte-level BPE tokenizer (`tokenizer.ggml.model` "gpt2", pre "gpt-2",
+no BOS added, no space prefix) and these CONTROL tokens: `BOS`, `ASK`, `END`, `WAIT` and `label_token(name)` for every
+label. A prompt is `BOS` + BPE(`normalize_text(text)`) + `ASK`, tokenized without special tokens in the text. At the
+position of `ASK`
+
+- softmax over the label tokens' logits / `KEY_TEMPERATURE` is the distribution over the labels;
+- softmax over the logits of (`END`, `WAIT`) / `KEY_COMPLETE_TEMPERATURE` is (complete, not complete yet).
+
+The text is in scope if 1 − P(`OUT_OF_SCOPE`) ≥ `KEY_THRESHOLD`. The metadata values are all strings.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = [
+    "ASK",
+    "BOS",
+    "END",
+    "INTENT_VERSION",
+    "KEY_COMPLETE_TEMPERATURE",
+    "KEY_LABELS",
+    "KEY_TEMPERATURE",
+    "KEY_THRESHOLD",
+    "KEY_VERSION",
+    "WAIT",
+    "label_token",
+    "normalize_text",
+]
+
+BOS = "<bos>"
+ASK = "<ask>"
+END = "<end>"
+WAIT = "<wait>"
+
+INTENT_VERSION = "1"
+KEY_VERSION = "voicebox.intent.version"
+"""`INTENT_VERSION`; another version is refused."""
+KEY_LABELS = "voicebox.intent.labels"
+"""JSON list of the label names, `OUT_OF_SCOPE` included."""
+KEY_TEMPERATURE = "voicebox.intent.temperature"
+KEY_COMPLETE_TEMPERATURE = "voicebox.intent.complete_temperature"
+KEY_THRESHOLD = "voicebox.intent.threshold"
+
+_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"[’‘`´ʼ]", "'"),
+        (r"[−–—]", "-"),
+        (r"⁄", "/"),
+        # Numbers as recognisers write them.
+        (r"(?<=\d),(?=\d{3}(?!\d))", ""),
+        (r"(?<!\w)\.(?=\d)", "0."),
+        (r"\$ ?(\d+(?:\.\d+)?)", r"\1 dollars "),
+        (r"€ ?(\d+(?:\.\d+)?)", r"\1 euros "),
+        (r"£ ?(\d+(?:\.\d+)?)", r"\1 pounds "),
+        (r"%", " percent "),
+        (r"°", " degrees "),
+        (r"&", " and "),
+        (r"\+", " plus "),
+        (r"=", " equals "),
+        (r"[×*]|(?<=\d)\s*x\s*(?=\d)", " times "),
+        (r"÷|(?<=\d)\s+/\s+(?=\d)", " divided by "),
+        (r"(?<=\d)\s+-\s+(?=\d)|(?<![\w.])-(?=\d)", " minus "),
+        (r"\b([ap])\.\s?m\b\.?", r"\1m"),
+        (r"(\d)\s*([ap]m)\b", r"\1 \2"),
+    )
+)
+_INSIDE_NUMBER = frozenset(".:/")
+
+
+def normalize_text(text: str) -> str:
+    """Bring text from people, recognisers and data sets into one form.
+
+    Lower case (NFKC), no punctuation but apostrophes inside words and `.`, `:`, `/` inside numbers, single spaces.
+    Digits stay digits ("10 minutes", "7:30 am"); symbols become words ("5%" → "5 percent"). Idempotent.
+    """
+    text = unicodedata.normalize("NFKC", text.lower()).lower()
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
+    return " ".join("".join(_keep(text, i) for i in range(len(text))).split())
+
+
+def label_token(name: str) -> str:
+    """The CONTROL token of a label: "timer.set" → "<i:timer.set>"."""
+    return f"<i:{name}>"
+
+
+def _keep(text: str, i: int) -> str:
+    """Character `i` if it belongs to a word or number, else a space."""
+    char = text[i]
+    if unicodedata.category(char)[0] in "LMN":
+        return char
+    before, after = text[i - 1 : i] if i else "", text[i + 1 : i + 2]
+    if char == "'" and before.isalpha() and after.isalpha():
+        return char
+    if char in _INSIDE_NUMBER and before.isdecimal() and after.isdecimal():
+        return char
+    return " "
