@@ -45,10 +45,10 @@ class PartialTranscript:
 
 @dataclass(frozen=True, slots=True)
 class TurnDropped:
-    """The speech came to nothing: it was noise, or the caller cleared it."""
+    """The speech came to nothing: noise, the assistant's own echo, a listener's "mm-hm", or cleared by the client."""
 
     turn: str
-    reason: Literal["no_speech", "cleared"]
+    reason: Literal["no_speech", "echo", "backchannel", "cleared"]
 
 
 @dataclass(frozen=True, slots=True)

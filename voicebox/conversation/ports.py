@@ -21,9 +21,10 @@ Emit = Callable[[SessionEvent], None]
 class SessionOptions:
     """What a client may set.
 
-    `eagerness` scales the wait at the end of a turn. `respond` false: turns are transcribed and committed, a reply comes
-    only on `request_reply`. `interruptible` false: speech over the assistant does not stop it. `server_vad` false:
-    push-to-talk, the client commits its audio itself. `instructions` are added to the instruct model's prompt.
+    `eagerness` scales the wait at the end of a turn. `respond` false: turns are transcribed and committed, a reply
+    comes only on `request_reply`. `interruptible` false: speech over the assistant does not stop it. `server_vad`
+    false: push-to-talk, the client commits its audio itself. `speak` false: replies are text. `instructions` are
+    added to the instruct model's prompt. `skills` limits the skills to these names.
     """
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"

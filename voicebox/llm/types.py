@@ -47,7 +47,7 @@ class IntentModel(Protocol):
         """All labels, out of scope included."""
 
     def score(self, text: str, *, session: str) -> Future[IntentScore]:
-        """Score a text (case and punctuation are normalized inside). A new call of a session cancels its waiting one."""
+        """Score a text, normalized inside. A session's new call cancels its waiting one."""
 
     def release(self, session: str) -> None:
         """Forget the session's KV."""

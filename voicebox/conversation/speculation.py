@@ -1,0 +1,58 @@
+"""The account of guesses: every speculation is either used or wasted, and both are counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Guess", "SpeculationAccount"]
+
+
+@dataclass(slots=True)
+class Guess:
+    """Work begun on words that may not be the last; `key` is the normalized text that it was made from."""
+
+    turn: str
+    key: str
+    aloud: bool
+
+
+@dataclass(slots=True)
+class SpeculationAccount:
+    """Counts of one session (or of a process, when summed).
+
+    At most one guess is open at a time: a newer one replaces it, which wastes the older.
+    """
+
+    made: int = 0
+    used: int = 0
+    wasted: int = 0
+    missed: int = 0
+    open: Guess | None = None
+
+    def begin(self, turn: str, key: str, *, aloud: bool) -> bool:
+        """Open a guess. False if the open one is for the same words: then nothing begins (it may become aloud)."""
+        if self.open is not None:
+            if (self.open.turn, self.open.key) == (turn, key):
+                self.open.aloud = self.open.aloud or aloud
+                return False
+            self.waste()
+        self.open = Guess(turn, key, aloud)
+        self.made += 1
+        return True
+
+    def settle(self, turn: str, key: str) -> bool:
+        """The turn's final words are these: whether the open guess fits them. It is closed either way."""
+        guess, self.open = self.open, None
+        if guess is not None and (guess.turn, guess.key) == (turn, key):
+            self.used += 1
+            return True
+        if guess is not None:
+            self.wasted += 1
+        self.missed += 1
+        return False
+
+    def waste(self) -> None:
+        """The open guess, if any, is void."""
+        if self.open is not None:
+            self.open = None
+            self.wasted += 1

@@ -1,0 +1,369 @@
+"""The turn machine: who speaks, when a turn is over, when the assistant may speak and when it must be silent.
+
+One pure function, `step(state, fact, now, rules) → (state, effects)`. The state has two sides: the caller's
+(`Quiet`, `Speech`, `Closing`) and the assistant's (`Silent`, `Speaking`). A turn stays open to the caller until the
+first audio of its answer is there: only then is it committed, and nothing that cannot be undone happens before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from voicebox.conversation import facts as f
+from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.overlap import Overlap
+
+__all__ = ["Closing", "Listening", "Quiet", "Rules", "Silent", "Speaking", "Speech", "State", "Voice", "step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the client may set, and limits.
+
+    `duck_decide_s` bounds how long the assistant stays ducked before voice alone counts as an interruption;
+    `max_turn_s` and `max_prepare_s` make every turn end.
+    """
+
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    server_vad: bool = True
+    interruptible: bool = True
+    duck_decide_s: float = 0.6
+    max_turn_s: float = 120.0
+    max_prepare_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The caller is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The caller has the turn; `pause` counts its pauses, `paused` says whether we are in one.
+
+    `heard_pause` is the pause whose decode gave `text`, `complete` and `noise`; 0 while only partials came.
+    """
+
+    turn: str
+    started_s: float
+    last_voice_s: float
+    paused: bool = False
+    pause: int = 0
+    text: str = ""
+    heard_pause: int = 0
+    complete: float | None = None
+    noise: bool = False
+    overlap: Overlap = Overlap.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The turn is at its end; its last words (`text`, None while they are decoded) or its answer are awaited."""
+
+    speech: Speech
+    closed_s: float
+    text: str | None
+
+
+Listening = Quiet | Speech | Closing
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The assistant is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The assistant speaks; `ends_s` is when all that was sent will have been played, `said` that nothing follows."""
+
+    reply: str
+    ends_s: float
+    said: bool = False
+    ducked_s: float | None = None
+
+
+Voice = Silent | Speaking
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole machine; `waiting` holds what the assistant wants to say by itself when there is room."""
+
+    caller: Listening = field(default_factory=Quiet)
+    assistant: Voice = field(default_factory=Silent)
+    turns: int = 0
+    replies: int = 0
+    waiting: tuple[str, ...] = ()
+
+
+Effects = list[f.Effect]
+_MAX_WAITING = 8
+
+
+def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, tuple[f.Effect, ...]]:
+    """Account for one fact at session time `now`; facts that come too late to matter change nothing."""
+    effects: Effects = []
+    match fact:
+        case f.VoiceStarted(at_s):
+            state = _voice_started(state, at_s, now, rules, effects)
+        case f.VoicePaused(last_s):
+            state = _voice_paused(state, last_s, now, rules, effects)
+        case f.Heard():
+            state = _heard(state, fact, now, rules, effects)
+        case f.ReplyReady(turn) | f.NothingToSay(turn) | f.ReplyFailed(turn):
+            state = _prepared(state, fact, turn, now, effects)
+        case f.Queued(reply, ends_s):
+            if isinstance(state.assistant, Speaking) and state.assistant.reply == reply:
+                speaking = replace(state.assistant, ends_s=max(ends_s, state.assistant.ends_s))
+                state = replace(state, assistant=speaking)
+        case f.Said(reply):
+            if isinstance(state.assistant, Speaking) and state.assistant.reply == reply:
+                speaking = replace(state.assistant, said=True)
+                state = replace(state, assistant=speaking)
+                effects.append(f.WakeAt(max(now, speaking.ends_s)))
+        case f.Committed():
+            state = _committed_by_client(state, now, effects)
+        case f.Cleared():
+            state = _cleared(state, effects)
+        case f.Cancelled():
+            state = _cancelled(state, now, effects)
+        case f.Asked(turn, text):
+            state = _asked(state, turn, text, now, rules, effects)
+        case f.Unasked(text):
+            if len(state.waiting) < _MAX_WAITING:
+                state = replace(state, waiting=(*state.waiting, text))
+        case f.Tick():
+            pass
+    state = _time(state, now, rules, effects)
+    return _speak_waiting(state, now, effects), tuple(effects)
+
+
+# The caller's side
+
+
+def _voice_started(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    match state.caller:
+        case Quiet():
+            turn = f"turn_{state.turns + 1}"
+            effects.append(f.Opened(turn, at_s))
+            state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1)
+            effects.append(f.WakeAt(now + rules.max_turn_s))
+            return _duck(state, now, rules, effects)
+        case Speech() as speech:
+            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+        case Closing(speech):
+            if not rules.server_vad:
+                return state  # the client has said that the turn is over
+            effects.append(f.Reopen(speech.turn))
+            effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
+            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+
+
+def _duck(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    if not isinstance(state.assistant, Speaking) or not rules.interruptible or not rules.server_vad:
+        return state
+    effects += [f.Duck(state.assistant.reply), f.WakeAt(now + rules.duck_decide_s)]
+    return replace(state, assistant=replace(state.assistant, ducked_s=now))
+
+
+def _voice_paused(state: State, last_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    if not isinstance(state.caller, Speech) or state.caller.paused:
+        return state
+    speech = replace(state.caller, paused=True, pause=state.caller.pause + 1, last_voice_s=last_s)
+    effects.append(f.Decode(speech.turn, f.Kind.PAUSE, speech.pause))
+    if rules.server_vad:
+        effects.append(f.WakeAt(_deadline(speech, rules)))
+    return replace(state, caller=speech)
+
+
+def _deadline(speech: Speech, rules: Rules) -> float:
+    known = speech.heard_pause == speech.pause
+    wait_ms = rules.endpoint.wait_ms(complete=speech.complete if known else None, text=speech.text if known else "")
+    return speech.last_voice_s + wait_ms / 1000
+
+
+def _heard(state: State, heard: f.Heard, now: float, rules: Rules, effects: Effects) -> State:
+    match state.caller:
+        case Speech() as speech if speech.turn == heard.turn:
+            if heard.kind is f.Kind.PARTIAL:
+                if not heard.text:
+                    return state
+                if not speech.paused or speech.heard_pause < speech.pause:
+                    effects.append(f.Speculate(speech.turn, heard.text, aloud=False))
+                speech = replace(speech, overlap=_worst(speech.overlap, heard.overlap))
+                return _overlapped(replace(state, caller=speech), effects)
+            if heard.pause <= speech.heard_pause:
+                return state
+            current = heard.pause == speech.pause and speech.paused
+            speech = replace(
+                speech,
+                heard_pause=heard.pause,
+                text=heard.text,
+                complete=heard.complete,
+                noise=heard.noise,
+                overlap=_worst(speech.overlap, heard.overlap),
+            )
+            state = _overlapped(replace(state, caller=speech), effects)
+            if current:
+                if heard.text:
+                    effects.append(f.Speculate(speech.turn, heard.text, aloud=True))
+                if rules.server_vad:
+                    effects.append(f.WakeAt(max(now, _deadline(speech, rules))))
+            return state
+        case Closing(speech, closed_s, None) if speech.turn == heard.turn and heard.kind is not f.Kind.PARTIAL:
+            if heard.pause < speech.pause:
+                return state
+            speech = replace(speech, overlap=_worst(speech.overlap, heard.overlap), noise=heard.noise)
+            state = _overlapped(replace(state, caller=speech), effects)
+            return _settle(state, speech, heard.text, closed_s, effects)
+    return state
+
+
+def _worst(a: Overlap, b: Overlap) -> Overlap:
+    """The graver verdict: more words can turn an echo into an interruption, never back."""
+    order = (Overlap.NONE, Overlap.ECHO, Overlap.BACKCHANNEL, Overlap.INTERRUPTION)
+    return max(a, b, key=order.index)
+
+
+def _settle(state: State, speech: Speech, text: str, closed_s: float, effects: Effects) -> State:
+    """The turn's words are final: prepare its answer, or drop it if it was nothing."""
+    ducked = isinstance(state.assistant, Speaking)
+    if not text or speech.noise:
+        effects.append(f.Drop(speech.turn, "no_speech"))
+    elif ducked and speech.overlap is Overlap.ECHO:
+        effects.append(f.Drop(speech.turn, "echo"))
+    elif ducked and speech.overlap is Overlap.BACKCHANNEL:
+        effects.append(f.Drop(speech.turn, "backchannel"))
+    else:
+        effects.append(f.Prepare(speech.turn, text))
+        return replace(state, caller=Closing(speech, closed_s, text))
+    return _unduck(replace(state, caller=Quiet()), effects)
+
+
+def _close(state: State, speech: Speech, now: float, effects: Effects) -> State:
+    if speech.pause and speech.heard_pause == speech.pause:
+        return _settle(state, speech, speech.text, now, effects)
+    return replace(state, caller=Closing(speech, now, None))
+
+
+def _committed_by_client(state: State, now: float, effects: Effects) -> State:
+    if not isinstance(state.caller, Speech):
+        return state
+    speech = state.caller
+    if not speech.paused:
+        speech = replace(speech, paused=True, pause=speech.pause + 1, last_voice_s=now)
+        effects.append(f.Decode(speech.turn, f.Kind.FINAL, speech.pause))
+    return _close(replace(state, caller=speech), speech, now, effects)
+
+
+def _cleared(state: State, effects: Effects) -> State:
+    match state.caller:
+        case Quiet():
+            return state
+        case Speech(turn) | Closing(Speech(turn)):
+            effects.append(f.Drop(turn, "cleared"))
+            return _unduck(replace(state, caller=Quiet()), effects)
+
+
+def _asked(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
+    state = _cleared(state, effects)
+    speech = Speech(turn, now, now, paused=True, text=text, overlap=Overlap.INTERRUPTION)
+    effects += [f.Prepare(turn, text), f.WakeAt(now + rules.max_prepare_s)]
+    return replace(state, caller=Closing(speech, now, text))
+
+
+# The assistant's side
+
+
+def _overlapped(state: State, effects: Effects) -> State:
+    """Act on the verdict over speech that began while the assistant speaks."""
+    speaking, caller = state.assistant, state.caller
+    speech = caller.speech if isinstance(caller, Closing) else caller
+    if not isinstance(speaking, Speaking) or speaking.ducked_s is None or not isinstance(speech, Speech):
+        return state
+    if speech.overlap is Overlap.INTERRUPTION:
+        return _stop(state, "interrupted", effects)
+    if speech.overlap in (Overlap.ECHO, Overlap.BACKCHANNEL):
+        return _unduck(state, effects)
+    return state
+
+
+def _stop(state: State, reason: Literal["interrupted", "cancelled", "replaced"], effects: Effects) -> State:
+    if isinstance(state.assistant, Speaking):
+        effects.append(f.StopReply(state.assistant.reply, reason))
+    return replace(state, assistant=Silent())
+
+
+def _unduck(state: State, effects: Effects) -> State:
+    if not isinstance(state.assistant, Speaking) or state.assistant.ducked_s is None:
+        return state
+    effects.append(f.Unduck(state.assistant.reply))
+    return replace(state, assistant=replace(state.assistant, ducked_s=None))
+
+
+def _prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effects) -> State:
+    """The answer is there, or there is none: from here on the turn cannot be reopened."""
+    caller = state.caller
+    if not isinstance(caller, Closing) or caller.speech.turn != turn or caller.text is None:
+        return state
+    speech = caller.speech
+    effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s))
+    state = replace(state, caller=Quiet())
+    if isinstance(fact, f.ReplyFailed):
+        effects.append(f.Fail(turn, fact.reason))
+    if not isinstance(fact, f.ReplyReady):
+        return _unduck(state, effects)
+    state = _stop(state, "replaced", effects)
+    reply = f"reply_{state.replies + 1}"
+    effects.append(f.StartReply(reply, turn))
+    return replace(state, assistant=Speaking(reply, now), replies=state.replies + 1)
+
+
+def _cancelled(state: State, now: float, effects: Effects) -> State:
+    if isinstance(state.caller, Closing) and state.caller.text is not None:
+        closing = state.caller
+        speech = closing.speech
+        effects += [
+            f.Abandon(speech.turn),
+            f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
+        ]
+        state = replace(state, caller=Quiet())
+    return _stop(state, "cancelled", effects)
+
+
+def _speak_waiting(state: State, now: float, effects: Effects) -> State:
+    if not state.waiting or not isinstance(state.caller, Quiet) or not isinstance(state.assistant, Silent):
+        return state
+    reply = f"reply_{state.replies + 1}"
+    effects.append(f.StartReply(reply, None, state.waiting[0]))
+    speaking = Speaking(reply, now)
+    return replace(state, assistant=speaking, waiting=state.waiting[1:], replies=state.replies + 1)
+
+
+# Time
+
+
+def _time(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    """What is due by now."""
+    if isinstance(state.assistant, Speaking):
+        speaking = state.assistant
+        if speaking.said and now >= speaking.ends_s:
+            effects.append(f.FinishReply(speaking.reply))
+            state = replace(state, assistant=Silent())
+        elif speaking.ducked_s is not None and now >= speaking.ducked_s + rules.duck_decide_s:
+            voiced = isinstance(state.caller, Speech) and not state.caller.paused
+            state = _stop(state, "interrupted", effects) if voiced else _unduck(state, effects)
+    match state.caller:
+        case Speech() as speech if now >= speech.started_s + rules.max_turn_s:
+            return _committed_by_client(state, now, effects)
+        case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(speech, rules):
+            return _close(state, speech, now, effects)
+        case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
+            if state.caller.text is None:
+                effects.append(f.Drop(speech.turn, "no_speech"))
+                return _unduck(replace(state, caller=Quiet()), effects)
+            effects.append(f.Abandon(speech.turn))
+            return _prepared(state, f.ReplyFailed(speech.turn, "no answer in time"), speech.turn, now, effects)
+    return state
