@@ -1,0 +1,99 @@
+"""`voicebox`: the root of the commands.
+
+A command is a module in this package that offers `add_parser(subparsers)` and sets the default `run` to a function
+that takes the parsed arguments and returns an exit code or None. A benchmark is a module `bench_<name>` that offers
+`add_arguments(parser)` and `run(args)`. Only the module of the command that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from voicebox import __version__
+from voicebox.errors import VoiceboxError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "serve": "run the server",
+    "talk": "talk to a server, by microphone or with a recording",
+    "transcribe": "recognise recordings",
+    "intent": "show what the small tier makes of a text",
+    "say": "speak a text",
+    "models": "list, pull, verify and remove models",
+    "bench": "measure",
+    "doctor": "look at this machine and what it can carry",
+}
+
+_BENCHMARKS = {
+    "speech": "word error rate and command acceptance on recordings",
+    "intent": "intents, slots and out-of-scope detection on texts",
+    "turn": "voice-to-voice latency through the whole server",
+    "chat": "what the small tier answers, and how fast",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code. Failures are one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    try:
+        args = parser.parse_args(arguments)
+        return int(args.run(args) or 0)
+    except VoiceboxError as error:
+        print(f"voicebox: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader went away (`| head`): say nothing, also not at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these arguments: full for the command that they name, one line of help for the others."""
+    parser = argparse.ArgumentParser(prog="voicebox", description="A real-time voice assistant server.")
+    parser.add_argument("--version", action="version", version=f"voicebox {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    asked = [*(word for word in arguments if not word.startswith("-")), "", ""]
+    for name, help_text in _COMMANDS.items():
+        if name != "bench" and not _exists(name):
+            continue
+        if name != asked[0]:
+            subparsers.add_parser(name, help=help_text)
+        elif name == "bench":
+            _add_bench(subparsers.add_parser(name, help=help_text), asked[1])
+        else:
+            _module(name).add_parser(subparsers)
+    return parser
+
+
+def _add_bench(parser: argparse.ArgumentParser, asked: str) -> None:
+    benchmarks = parser.add_subparsers(metavar="BENCHMARK", required=True)
+    for name, help_text in _BENCHMARKS.items():
+        if not _exists(f"bench_{name}"):
+            continue
+        benchmark = benchmarks.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        if name == asked:
+            module = _module(f"bench_{name}")
+            module.add_arguments(benchmark)
+            benchmark.set_defaults(run=module.run)
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(f"voicebox.cli.{name}") is not None
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"voicebox.cli.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""The settings: one tree, from `voicebox.toml`, then `VOICEBOX_*` variables, then command-line flags."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from voicebox.errors import ConfigError
+
+__all__ = [
+    "ChatSettings",
+    "ConversationSettings",
+    "IntentSettings",
+    "ModelSettings",
+    "ServerSettings",
+    "Settings",
+    "SkillSettings",
+    "SttSettings",
+    "TtsSettings",
+    "VadSettings",
+    "leaves",
+    "load_settings",
+]
+
+_PREFIX = "VOICEBOX_"
+_OTHER_VARIABLES = frozenset({"VOICEBOX_MODELS_DIR", "VOICEBOX_CONFIG"})
+"""Variables that other parts read, or that a key has as a short name."""
+
+
+def _split(value: object) -> object:
+    """Text from a variable or flag → the items of a list."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.strip("[]").replace('"', "").split(",") if part.strip())
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""A list of names; in variables and flags separated by commas."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """The server and what protects it."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; other than loopback needs an api_key")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    api_key: SecretStr | None = Field(None, description="key that clients must send as a Bearer token")
+    allowed_origins: Names = Field((), description="web origins that may connect besides the server's own")
+    max_sessions: int = Field(32, ge=1, description="conversations at once; more are told to come back later")
+    max_message_bytes: int = Field(16 * 2**20, ge=1024, description="largest WebSocket message")
+    max_queue_bytes: int = Field(8 * 2**20, ge=2**16, description="most that waits for one slow reader")
+    ping_interval_s: float = Field(20.0, gt=0, description="seconds between keep-alive pings")
+    stop_grace_s: float = Field(5.0, ge=0, description="seconds that replies may still take when the server stops")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+
+class ModelSettings(_Section):
+    """Where models are."""
+
+    dir: Path | None = Field(None, description="models folder; default: the user's data folder")
+    lean: bool = Field(False, description="leave the instruct model out: skills only")
+    offline: bool = Field(False, description="never fetch anything")
+
+
+class SttSettings(_Section):
+    """Speech recognition."""
+
+    model: str = Field("auto", description="model of the catalog, or auto: the best that this machine carries")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it runs")
+    compute_type: str = Field("auto", description="CTranslate2 compute type; auto: int8 on a CPU, float16 on a GPU")
+    threads: int = Field(1, ge=1, description="threads of one decode")
+    language: str = Field("en", description="language of the callers, for multilingual models")
+    beam: int = Field(1, ge=1, le=10, description="beam of the final decode; 1 is greedy")
+    partial_interval_ms: int = Field(250, ge=50, description="how often a growing utterance is decoded")
+    bias: bool = Field(True, description="bias recognition towards what the skills expect")
+
+
+class IntentSettings(_Section):
+    """The small model that decides."""
+
+    model: Path | None = Field(None, description="GGUF file; default: the one that ships")
+    threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
+    max_sessions: int = Field(64, ge=1, le=255, description="sessions that keep their KV cache")
+    threshold: float | None = Field(None, ge=0, le=1, description="in-scope threshold; default: the model's own")
+
+
+class ChatSettings(_Section):
+    """The instruct model that talks."""
+
+    model: str = Field(
+        "qwen2.5-coder-1.5b-instruct-q4_k_m", description="model of the catalog or a GGUF file; empty: none"
+    )
+    threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
+    context_tokens: int = Field(4096, ge=512, description="KV cache, shared by all sessions")
+    max_sessions: int = Field(16, ge=1, le=255, description="sessions that keep their KV cache")
+    max_tokens: int = Field(96, ge=8, description="longest reply")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 always takes the likeliest word")
+
+
+class TtsSettings(_Section):
+    """The voice."""
+
+    voice: str = Field("piper-en_US-joe-medium", description="voice of the catalog or an .onnx file")
+    threads: int = Field(1, ge=1, description="threads of one synthesis")
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="speaking rate")
+    cache_mb: int = Field(32, ge=0, description="memory for phrases that were already spoken")
+
+
+class VadSettings(_Section):
+    """Voice activity detection."""
+
+    threshold: float = Field(0.5, gt=0, lt=1, description="speech probability that counts as speech")
+
+
+class ConversationSettings(_Section):
+    """Turns."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] = Field("auto", description="how soon pauses end a turn")
+    short_ms: int = Field(200, ge=96, description="wait after a request that is complete")
+    unknown_ms: int = Field(500, ge=96, description="wait when nothing is known")
+    long_ms: int = Field(1200, ge=96, description="wait inside a sentence")
+    max_turn_s: float = Field(30.0, gt=1, le=30, description="longest turn")
+    barge_in: bool = Field(True, description="speech over the assistant stops it")
+    instructions: str = Field("", description="added to the instruct model's prompt")
+
+
+class SkillSettings(_Section):
+    """What the assistant can do."""
+
+    enabled: Names = Field((), description="names of the skills that are on; empty: all")
+    timezone: str = Field("", description="IANA time zone of the clock; empty: the machine's")
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `load_settings`; `Settings()` alone reads variables only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, enable_decoding=False
+    )
+
+    server: ServerSettings = ServerSettings()  # type: ignore[call-arg]
+    models: ModelSettings = ModelSettings()  # type: ignore[call-arg]
+    stt: SttSettings = SttSettings()  # type: ignore[call-arg]
+    intent: IntentSettings = IntentSettings()  # type: ignore[call-arg]
+    chat: ChatSettings = ChatSettings()  # type: ignore[call-arg]
+    tts: TtsSettings = TtsSettings()  # type: ignore[call-arg]
+    vad: VadSettings = VadSettings()  # type: ignore[call-arg]
+    conversation: ConversationSettings = ConversationSettings()  # type: ignore[call-arg]
+    skills: SkillSettings = SkillSettings()  # type: ignore[call-arg]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over variables over the file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _file_values.get())
+
+
+_file_values: ContextVar[dict[str, Any]] = ContextVar("_file_values", default={})  # noqa: B039
+
+
+def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings from a file, `VOICEBOX_*` variables and flags; each overrides those before it.
+
+    Args:
+        config: a TOML file that must exist; None takes `VOICEBOX_CONFIG` or `./voicebox.toml` where there is one.
+        flags: values by dotted key ("server.port"), as text or of their type.
+
+    Raises:
+        ConfigError: naming the key that is unknown or has the wrong type, or the file that is missing or broken.
+    """
+    path = config or (Path(os.environ["VOICEBOX_CONFIG"]) if os.environ.get("VOICEBOX_CONFIG") else None)
+    if path is None and Path("voicebox.toml").is_file():
+        path = Path("voicebox.toml")
+    from_file = _read(path) if path else {}
+    from_flags: dict[str, dict[str, Any]] = {}
+    for key, value in (flags or {}).items():
+        section, _, name = key.partition(".")
+        from_flags.setdefault(section, {})[name] = value
+    _check_variables()
+    token = _file_values.set(from_file)
+    try:
+        return Settings(**from_flags)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise _explain(error, from_file, path, from_flags) from None
+    except SettingsError as error:
+        raise ConfigError(f"A {_PREFIX}* variable cannot be read: {error}") from None
+    finally:
+        _file_values.reset(token)
+
+
+def leaves() -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting as (dotted key, field), in order."""
+    for section, field in Settings.model_fields.items():
+        assert isinstance(field.annotation, type)
+        assert issubclass(field.annotation, BaseModel)
+        for name, leaf in field.annotation.model_fields.items():
+            yield f"{section}.{name}", leaf
+
+
+def type_name(field: FieldInfo) -> str:
+    """A setting's type in words for help texts."""
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
+    if all(isinstance(kind, str) for kind in kinds):
+        return "|".join(kinds)
+    first = kinds[0]
+    if first is str and get_args(field.annotation) and Ellipsis in kinds:
+        return "NAME,…"
+    return {int: "INT", float: "NUMBER", bool: "BOOL", Path: "PATH"}.get(first, "TEXT")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"The settings file {path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The settings file {path} is not valid TOML: {error}") from None
+
+
+def _check_variables() -> None:
+    """Variables with our prefix that name nothing would be ignored silently."""
+    known = {_PREFIX + key.upper().replace(".", "__") for key, _ in leaves()}
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name.upper() not in known | _OTHER_VARIABLES:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"The variable {name} names no setting", cure=f"Did you mean {close[0]}?" if close else ""
+            )
+
+
+def _explain(
+    error: ValidationError, from_file: Mapping[str, Any], path: Path | None, flags: Mapping[str, Mapping[str, Any]]
+) -> ConfigError:
+    """The first problem of a validation as one line that names the key and where it comes from."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    parts = [str(part) for part in problem["loc"][:2]]
+    key = ".".join(parts)
+    section, name = parts[0], parts[1] if len(parts) > 1 else ""
+    variable = _PREFIX + key.upper().replace(".", "__")
+    if name in flags.get(section, {}):
+        source = f"--{key}"
+    elif variable in {known.upper() for known in os.environ}:
+        source = variable
+    elif path is not None and section in from_file:
+        source = f"{key} in {path}"
+    else:
+        source = key
+    if problem["type"] == "extra_forbidden":
+        names = [known for known, _ in leaves()] + list(Settings.model_fields)
+        close = difflib.get_close_matches(key, names, n=1)
+        return ConfigError(f"Unknown setting {source}", cure=f"Did you mean {close[0]}?" if close else "")
+    message = problem["msg"][:1].lower() + problem["msg"][1:]
+    return ConfigError(f"Setting {source}: {message}")
