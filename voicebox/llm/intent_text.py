@@ -62,13 +62,17 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"&", " and "),
         (r"\+", " plus "),
         (r"=", " equals "),
-        (r"[×*]|(?<=\d)\s*x\s*(?=\d)", " times "),
+        (r"[×*]", " times "),
         (r"÷|(?<=\d)\s+/\s+(?=\d)", " divided by "),
         (r"(?<=\d)\s+-\s+(?=\d)|(?<![\w.])-(?=\d)", " minus "),
         (r"\b([ap])\.\s?m\b\.?", r"\1m"),
-        (r"(\d)\s*([ap]m)\b", r"\1 \2"),
     )
 )
+_REGLUED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<=\d) ?x ?(?=\d)"), " times "),
+    (re.compile(r"(\d)([ap]m)\b"), r"\1 \2"),
+)
+"""Rules whose matches may only appear once punctuation is gone."""
 _INSIDE_NUMBER = frozenset(".:/")
 
 
@@ -81,7 +85,10 @@ def normalize_text(text: str) -> str:
     text = unicodedata.normalize("NFKC", text.lower()).lower()
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
-    return " ".join("".join(_keep(text, i) for i in range(len(text))).split())
+    text = " ".join("".join(_keep(text, i) for i in range(len(text))).split())
+    for pattern, replacement in _REGLUED:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def label_token(name: str) -> str:
