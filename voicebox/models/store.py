@@ -1,0 +1,134 @@
+"""Where model files live on this machine, and how a name becomes a path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from difflib import get_close_matches
+from pathlib import Path
+
+from voicebox.errors import ModelError
+from voicebox.models.catalog import CatalogModel, ModelFile, catalog
+from voicebox.resources import resource_dir
+
+__all__ = ["installed", "installed_files", "locate", "model_folder", "models_dir", "remove"]
+
+
+def models_dir() -> Path:
+    """The folder of all models: `VOICEBOX_MODELS_DIR`, else `voicebox/models` in the user's data directory (XDG)."""
+    own = os.environ.get("VOICEBOX_MODELS_DIR")
+    if own:
+        return Path(own).expanduser()
+    data = os.environ.get("XDG_DATA_HOME")
+    base = Path(data) if data and Path(data).is_absolute() else Path.home() / ".local" / "share"
+    return base / "voicebox" / "models"
+
+
+def model_folder(name: str) -> Path:
+    """The folder of one catalog model, present or not."""
+    return models_dir() / name
+
+
+def _shipped(model: CatalogModel) -> Path | None:
+    return resource_dir("models") / model.shipped if model.shipped is not None else None
+
+
+def installed_files(model: CatalogModel) -> tuple[ModelFile, ...] | None:
+    """The variant of the model whose files are all here with their right sizes (contents: see `verify`), or None."""
+    folder = model_folder(model.name)
+    for files in model.variants:
+        if all(_has_size(folder / file.name, file.size) for file in files):
+            return files
+    return None
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def installed(name: str) -> bool:
+    """Whether a catalog model's files are here, by name and size.
+
+    Raises:
+        ModelError: no model has that name.
+    """
+    model = catalog().get(name)
+    shipped = _shipped(model)
+    if shipped is not None:
+        return shipped.is_file()
+    return installed_files(model) is not None
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """What an engine opens: for a catalog name its main file (GGUF, ONNX) or its folder (Whisper).
+
+    Anywhere a name does, so does the path of an own file or folder, and the name of an own folder in the models
+    directory (its one .gguf or .onnx file, or the folder itself).
+
+    Raises:
+        ModelError: the model is not pulled yet, or nothing has that name; the cure names the command.
+    """
+    text = str(name_or_path)
+    known = catalog()
+    if isinstance(name_or_path, str) and text in known:
+        return _locate_known(known.get(text))
+    path = Path(text).expanduser()
+    if text and path.exists():
+        return path
+    own = models_dir() / text
+    if text and len(Path(text).parts) == 1 and not text.startswith(".") and own.exists():
+        return _main_of_own(own)
+    if len(Path(text).parts) > 1 or path.suffix in (".gguf", ".onnx"):
+        raise ModelError(f"There is no model file or folder {text}", cure="Check the path.")
+    close = get_close_matches(text, [model.name for model in known.model], n=1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    raise ModelError(
+        f"There is no model named {text!r}",
+        cure=f"{hint}`voicebox models list` shows those there are; the path of an own file does as well.",
+    )
+
+
+def _locate_known(model: CatalogModel) -> Path:
+    shipped = _shipped(model)
+    if shipped is not None:
+        if not shipped.is_file():
+            raise ModelError(
+                f"The model {model.name} ships with voicebox, but {shipped} is missing", cure="Reinstall voicebox."
+            )
+        return shipped
+    folder = model_folder(model.name)
+    if installed_files(model) is not None:
+        return folder / model.main if model.main is not None else folder
+    state = "incomplete or damaged" if folder.exists() else "not here yet"
+    raise ModelError(f"The model {model.name} is {state}", cure=f"Run `voicebox models pull {model.name}`.")
+
+
+def _main_of_own(folder: Path) -> Path:
+    if folder.is_file():
+        return folder
+    mains = [path for path in sorted(folder.iterdir()) if path.suffix in (".gguf", ".onnx")]
+    return mains[0] if len(mains) == 1 else folder
+
+
+def remove(name: str) -> int:
+    """Delete a pulled model and what an interrupted pull left of it; returns the bytes freed.
+
+    Raises:
+        ModelError: unknown, shipped, or not deletable.
+    """
+    model = catalog().get(name)
+    if model.shipped is not None:
+        raise ModelError(f"The model {name} ships with voicebox and cannot be removed")
+    freed = 0
+    for folder in (model_folder(name), models_dir() / ".pull" / name):
+        if not folder.is_dir():
+            continue
+        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise ModelError(f"The model {name} cannot be removed: {error}") from error
+    return freed

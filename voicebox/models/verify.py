@@ -1,0 +1,96 @@
+"""Checksums of model files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from voicebox.errors import ModelError
+from voicebox.models.catalog import catalog
+from voicebox.models.store import installed_files, model_folder
+from voicebox.resources import resource_dir
+
+__all__ = ["FileState", "Verification", "sha256_of", "verify"]
+
+_CHUNK = 1 << 20
+FileState = Literal["ok", "missing", "truncated", "damaged"]
+
+
+def sha256_of(path: Path, *, progress: Callable[[int], None] | None = None) -> str:
+    """The file's SHA-256 in hexadecimal; `progress` is told the bytes of each step.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            if progress is not None:
+                progress(len(chunk))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What is right and wrong with a model's files. A shipped model has no checksum in the catalog: presence counts."""
+
+    name: str
+    files: tuple[tuple[str, FileState], ...]
+
+    @property
+    def state(self) -> Literal["ok", "missing", "damaged"]:
+        """ok when every file is; missing when none is there."""
+        states = {state for _, state in self.files}
+        if states == {"ok"}:
+            return "ok"
+        return "missing" if states == {"missing"} else "damaged"
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is right."""
+        return self.state == "ok"
+
+
+def verify(name: str, *, progress: Callable[[int], None] | None = None) -> Verification:
+    """Compare every file of a catalog model with its checksum.
+
+    The variant (a source may carry another conversion) is the one whose sizes match, else the one with most files
+    of the right size. `progress` is told the bytes of each step.
+
+    Raises:
+        ModelError: no model has that name, or a file cannot be read.
+    """
+    model = catalog().get(name)
+    if model.shipped is not None:
+        present = (resource_dir("models") / model.shipped).is_file()
+        return Verification(name, ((model.shipped, "ok" if present else "missing"),))
+    folder = model_folder(name)
+    files = installed_files(model) or max(
+        model.variants,
+        key=lambda variant: sum(
+            (folder / file.name).is_file() and (folder / file.name).stat().st_size == file.size for file in variant
+        ),
+    )
+    states: list[tuple[str, FileState]] = []
+    for file in files:
+        path = folder / file.name
+        try:
+            states.append((file.name, _state(path, file.size, file.sha256, progress)))
+        except OSError as error:
+            raise ModelError(f"The model file {path} cannot be read: {error.strerror or error}") from error
+    return Verification(name, tuple(states))
+
+
+def _state(path: Path, size: int, sha256: str, progress: Callable[[int], None] | None) -> FileState:
+    if not path.is_file():
+        return "missing"
+    actual = path.stat().st_size
+    if actual < size:
+        return "truncated"
+    if actual > size or sha256_of(path, progress=progress) != sha256:
+        return "damaged"
+    return "ok"
