@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from voicebox.models import store
 from voicebox.models.catalog import catalog
@@ -36,3 +40,34 @@ def require_model() -> Callable[[str], Path]:
         pytest.fail(f"{name} is missing from {store.models_dir()}: run `voicebox models pull {name}` or `make test`")
 
     return require
+
+
+@pytest.fixture(scope="session")
+def say(require_model: Callable[[str], Path]) -> Callable[[str], NDArray[np.float32]]:
+    """Speak a text with Piper: mono float32 at 16 kHz, shape `(samples,)`, the same samples every time, cached."""
+    import onnxruntime
+    from piper.config import PiperConfig, SynthesisConfig
+    from piper.voice import PiperVoice
+
+    from voicebox.audio.phonemes import ESPEAK_LOCK
+    from voicebox.audio.resample import resample
+
+    path = require_model("piper-en_US-joe-medium")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    config = PiperConfig.from_dict(json.loads(Path(f"{path}.json").read_text(encoding="utf-8")))
+    session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
+    voice = PiperVoice(session=session, config=config)
+    # Without noise the voice is flat, but every run hears the same samples.
+    flat = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+
+    @lru_cache(maxsize=256)
+    def speak(text: str) -> NDArray[np.float32]:
+        with ESPEAK_LOCK:
+            chunks = [chunk.audio_float_array for chunk in voice.synthesize(text, syn_config=flat)]
+        audio = resample(np.concatenate(chunks).astype(np.float32), config.sample_rate, 16_000)
+        audio.setflags(write=False)
+        return audio
+
+    return speak
