@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Ducked",
     "Interrupted",
     "PartialTranscript",
     "ReplyAudio",
@@ -97,6 +98,14 @@ class ReplyAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class Ducked:
+    """The caller's voice may be an interruption: play the reply more quietly (`on`), or at full level again."""
+
+    reply: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The caller took over: drop what is not played yet. `heard_text` is what the caller had heard of the reply."""
 
@@ -154,6 +163,7 @@ SessionEvent = (
     | ReplyStarted
     | ReplyText
     | ReplyAudio
+    | Ducked
     | Interrupted
     | ReplyDone
     | TurnRecord

@@ -37,6 +37,7 @@ __all__ = [
     "StartReply",
     "StopReply",
     "Tick",
+    "Truncated",
     "Unasked",
     "Unduck",
     "VoicePaused",
@@ -131,6 +132,13 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncated:
+    """The far end stopped playing the reply."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The client wants an answer to these words, typed or said before; `turn` is their name in the history."""
 
@@ -158,6 +166,7 @@ Fact = (
     | Committed
     | Cleared
     | Cancelled
+    | Truncated
     | Asked
     | Unasked
 )

@@ -124,11 +124,14 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
                 state = replace(state, assistant=speaking)
                 effects.append(f.WakeAt(max(now, speaking.ends_s)))
         case f.Committed():
-            state = _committed_by_client(state, now, effects)
+            state = _committed_by_client(state, now, rules, effects)
         case f.Cleared():
             state = _cleared(state, effects)
         case f.Cancelled():
             state = _cancelled(state, now, effects)
+        case f.Truncated(reply):
+            if isinstance(state.assistant, Speaking) and state.assistant.reply == reply:
+                state = _stop(state, "interrupted", effects)
         case f.Asked(turn, text):
             state = _asked(state, turn, text, now, rules, effects)
         case f.Unasked(text):
@@ -217,7 +220,7 @@ def _heard(state: State, heard: f.Heard, now: float, rules: Rules, effects: Effe
                 return state
             speech = replace(speech, overlap=_worst(speech.overlap, heard.overlap), noise=heard.noise)
             state = _overlapped(replace(state, caller=speech), effects)
-            return _settle(state, speech, heard.text, closed_s, effects)
+            return _settle(state, speech, heard.text, closed_s, rules, effects)
     return state
 
 
@@ -227,7 +230,7 @@ def _worst(a: Overlap, b: Overlap) -> Overlap:
     return max(a, b, key=order.index)
 
 
-def _settle(state: State, speech: Speech, text: str, closed_s: float, effects: Effects) -> State:
+def _settle(state: State, speech: Speech, text: str, closed_s: float, rules: Rules, effects: Effects) -> State:
     """The turn's words are final: prepare its answer, or drop it if it was nothing."""
     ducked = isinstance(state.assistant, Speaking)
     if not text or speech.noise:
@@ -237,25 +240,26 @@ def _settle(state: State, speech: Speech, text: str, closed_s: float, effects: E
     elif ducked and speech.overlap is Overlap.BACKCHANNEL:
         effects.append(f.Drop(speech.turn, "backchannel"))
     else:
-        effects.append(f.Prepare(speech.turn, text))
+        effects += [f.Prepare(speech.turn, text), f.WakeAt(closed_s + rules.max_prepare_s)]
         return replace(state, caller=Closing(speech, closed_s, text))
     return _unduck(replace(state, caller=Quiet()), effects)
 
 
-def _close(state: State, speech: Speech, now: float, effects: Effects) -> State:
+def _close(state: State, speech: Speech, now: float, rules: Rules, effects: Effects) -> State:
     if speech.pause and speech.heard_pause == speech.pause:
-        return _settle(state, speech, speech.text, now, effects)
+        return _settle(state, speech, speech.text, now, rules, effects)
+    effects.append(f.WakeAt(now + rules.max_prepare_s))
     return replace(state, caller=Closing(speech, now, None))
 
 
-def _committed_by_client(state: State, now: float, effects: Effects) -> State:
+def _committed_by_client(state: State, now: float, rules: Rules, effects: Effects) -> State:
     if not isinstance(state.caller, Speech):
         return state
     speech = state.caller
     if not speech.paused:
         speech = replace(speech, paused=True, pause=speech.pause + 1, last_voice_s=now)
         effects.append(f.Decode(speech.turn, f.Kind.FINAL, speech.pause))
-    return _close(replace(state, caller=speech), speech, now, effects)
+    return _close(replace(state, caller=speech), speech, now, rules, effects)
 
 
 def _cleared(state: State, effects: Effects) -> State:
@@ -357,9 +361,9 @@ def _time(state: State, now: float, rules: Rules, effects: Effects) -> State:
             state = _stop(state, "interrupted", effects) if voiced else _unduck(state, effects)
     match state.caller:
         case Speech() as speech if now >= speech.started_s + rules.max_turn_s:
-            return _committed_by_client(state, now, effects)
+            return _committed_by_client(state, now, rules, effects)
         case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(speech, rules):
-            return _close(state, speech, now, effects)
+            return _close(state, speech, now, rules, effects)
         case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
             if state.caller.text is None:
                 effects.append(f.Drop(speech.turn, "no_speech"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -73,8 +73,8 @@ class ChatModel(Protocol):
 
     def stream(
         self, messages: Sequence[Message], *, session: str, max_tokens: int = 96, grammar: str | None = None
-    ) -> AsyncIterator[str]:
-        """Stream the reply's text. Closing the iterator (or cancelling the task) stops generation within one step."""
+    ) -> AsyncGenerator[str, None]:
+        """Stream the reply's text. Closing the generator (or cancelling the task) stops generation within one step."""
 
     def release(self, session: str) -> None:
         """Forget the session's KV."""

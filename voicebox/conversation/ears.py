@@ -1,0 +1,70 @@
+"""The caller's audio: cut into frames, judged by the detector, kept as the utterance that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicebox.conversation.clock import SessionClock
+from voicebox.conversation.segmenter import Segmenter, VoicePaused, VoiceStarted
+from voicebox.stt.stream import PreRoll, Utterance
+from voicebox.stt.types import SAMPLE_RATE
+from voicebox.vad.types import FRAME_SAMPLES, VadStream
+
+__all__ = ["Ears"]
+
+_FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+
+
+class Ears:
+    """One session's audio input.
+
+    While nobody speaks only the pre-roll is kept, so that memory stays bounded and first words are not cut. From
+    `open` on, all frames go to `utterance`, until `shut`.
+    """
+
+    def __init__(self, vad: VadStream, *, wall: float) -> None:
+        self.clock = SessionClock(wall)
+        self.segmenter = Segmenter()
+        self.utterance = Utterance()
+        self._vad = vad
+        self._preroll = PreRoll()
+        self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._open = False
+
+    def frames(self, audio: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Cut audio of any length into frames, shape `(512,)`; what is left over waits for the next call."""
+        audio = np.nan_to_num(audio.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+        if len(self._rest):
+            audio = np.concatenate((self._rest, audio))
+        whole = len(audio) - len(audio) % FRAME_SAMPLES
+        self._rest = audio[whole:].copy()
+        for start in range(0, whole, FRAME_SAMPLES):
+            yield audio[start : start + FRAME_SAMPLES]
+
+    def hear(self, frame: NDArray[np.float32], *, wall: float) -> tuple[float, VoiceStarted | VoicePaused | None]:
+        """Take the next frame; returns the session time of its end, and whether voice began or stopped."""
+        end_s = self.clock.advance(wall, _FRAME_S)
+        if self._open:
+            self.utterance.append(frame)
+        else:
+            self._preroll.push(frame)
+        return end_s, self.segmenter.push(self._vad.probability(frame), end_s)
+
+    def open(self) -> None:
+        """A turn begins: its utterance starts with the pre-roll."""
+        self.utterance = Utterance()
+        self.utterance.append(self._preroll.take())
+        self._open = True
+
+    def shut(self) -> None:
+        """The turn is over; its utterance stays readable until the next `open`."""
+        self._open = False
+
+    def clear(self) -> None:
+        """Forget what was heard and not yet judged."""
+        self._rest = np.zeros(0, np.float32)
+        self._preroll.clear()
+        self.segmenter.reset()

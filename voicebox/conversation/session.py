@@ -1,0 +1,479 @@
+"""One conversation: the asyncio shell around the turn machine.
+
+The only place that performs the machine's effects, and the only writer of its state. Everything runs on one event
+loop; engines are reached through futures. Whatever fails in an engine ends in a fact for the machine, so that every
+turn ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicebox.conversation import events as e
+from voicebox.conversation import facts as f
+from voicebox.conversation.ears import Ears
+from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.history import History
+from voicebox.conversation.mouth import Mouth
+from voicebox.conversation.overlap import judge
+from voicebox.conversation.ports import Emit, SessionOptions
+from voicebox.conversation.speculation import SpeculationAccount
+from voicebox.conversation.turn import Closing, Quiet, Rules, Speaking, Speech, State, step
+from voicebox.conversation.waterfall import Marks, turn_record
+from voicebox.errors import EngineError, VoiceboxError
+from voicebox.llm.types import Message
+from voicebox.routing.answer import Answer, Answerer, Context
+from voicebox.skills.types import Control, Dialog, Understanding
+from voicebox.stt.stream import normalize, partial_interval_s
+from voicebox.stt.types import Clip, Hypothesis, Priority, Transcriber
+from voicebox.vad.types import VoiceActivityDetector
+
+__all__ = ["Session", "SessionEngines"]
+
+_log = logging.getLogger(__name__)
+
+_MIN_PARTIAL_S = 0.5
+"""Shorter speech is not worth a partial."""
+
+_URGENCY = {
+    f.Kind.PARTIAL: (Priority.PARTIAL, 0.4),
+    f.Kind.PAUSE: (Priority.PAUSE, 0.15),
+    f.Kind.FINAL: (Priority.FINAL, 0.1),
+}
+"""Priority of a decode, and the seconds in which it is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEngines:
+    """What a session needs of the process. `silence` silences what rings for a session."""
+
+    vad: VoiceActivityDetector
+    transcriber: Transcriber
+    answerer: Answerer
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    silence: Callable[[str], None] = lambda session: None
+
+
+@dataclass(slots=True)
+class _Words:
+    """The newest decode that was understood: what a speculation or an answer is made from."""
+
+    key: str
+    understanding: Understanding
+    hypothesis: Hypothesis
+    at_s: float
+
+
+class Session:
+    """Implements `ports.SessionPort`."""
+
+    def __init__(
+        self,
+        id: str,
+        engines: SessionEngines,
+        emit: Emit,
+        options: SessionOptions | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._id = id
+        self._engines = engines
+        self._emit = emit
+        self._wall = clock
+        self._today = today
+        self._history = History()
+        self._ears = Ears(engines.vad.stream(), wall=clock())
+        self._mouth = Mouth(emit, self._history)
+        self.speculation = SpeculationAccount()
+        self._state = State()
+        self._facts: deque[f.Fact] = deque()
+        self._stepping = False
+        self._dialog = Dialog()
+        self._words: _Words | None = None
+        self._answer: Answer | None = None
+        """The answer in the making, until its turn is committed."""
+        self._spoken: Answer | None = None
+        """The answer that is being spoken."""
+        self._marks = Marks(0.0, 0.0)
+        self._partial_due_s = 0.0
+        self._decoding_partial = False
+        self._texts: set[str] = set()
+        """Turns that did not come as speech: the client knows of them already."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._closed = False
+        self.configure(options or SessionOptions())
+
+    # The port
+
+    @property
+    def id(self) -> str:
+        """Unguessable name of the session."""
+        return self._id
+
+    def configure(self, options: SessionOptions) -> None:
+        """Change the options, from the next turn on."""
+        self.options = options
+        policy = replace(self._engines.endpoint, eagerness=options.eagerness, fixed_ms=options.silence_ms)
+        self._rules = Rules(endpoint=policy, server_vad=options.server_vad, interruptible=options.interruptible)
+        self._ears.segmenter.threshold = options.vad_threshold
+
+    def feed(self, audio: NDArray[np.float32]) -> None:
+        """Input audio: float32 mono 16 kHz, any length; NaN and infinities count as silence."""
+        if self._closed:
+            raise EngineError("this session is closed")
+        for frame in self._ears.frames(audio):
+            end_s, fact = self._ears.hear(frame, wall=self._wall())
+            if fact is not None:
+                self._tell(fact)
+            elif not isinstance(self._state.caller, Quiet):
+                self._tell(f.Tick())
+            self._maybe_partial(end_s)
+
+    def commit_audio(self) -> None:
+        """End the turn now (push-to-talk)."""
+        if not isinstance(self._state.caller, Speech):
+            raise VoiceboxError("there is no speech to commit", cure="Send audio with speech in it first")
+        self._tell(f.Committed())
+
+    def clear_audio(self) -> None:
+        """Forget the audio of the turn so far."""
+        self._ears.clear()
+        self._tell(f.Cleared())
+
+    def add_user_text(self, text: str) -> str:
+        """A turn that was typed; returns its turn id."""
+        turn = f"text_{len(self._texts) + 1}"
+        self._texts.add(turn)
+        self._history.add(turn, "user", text)
+        return turn
+
+    def request_reply(self, instructions: str = "") -> None:
+        """Answer the last user turn, or greet if there is none."""
+        last = next((line for line in reversed(self._history.lines) if line.role == "user"), None)
+        turn, text = (last.id, last.text) if last else ("text_0", "hello")
+        self._texts.add(turn)
+        if instructions:
+            self.options = replace(self.options, instructions=instructions)
+        self._tell(f.Asked(turn, text))
+
+    def cancel_reply(self) -> bool:
+        """Stop the current reply; False if there is none."""
+        active = isinstance(self._state.assistant, Speaking) or isinstance(self._state.caller, Closing)
+        if active:
+            self._tell(f.Cancelled())
+        return active
+
+    def truncate(self, reply: str, heard_ms: int) -> str:
+        """The client played `heard_ms` of the reply and dropped the rest; returns the heard text."""
+        heard = self._mouth.truncate(reply, heard_ms)
+        self._tell(f.Truncated(reply))
+        return heard
+
+    def played(self, reply: str, played_ms: int) -> None:
+        """A transport with a real playout clock reports how far it is."""
+        self._mouth.played(reply, played_ms)
+
+    def announce(self, text: str) -> None:
+        """Say something unasked, as soon as there is room."""
+        if not self._closed:
+            self._tell(f.Unasked(text))
+
+    async def close(self) -> None:
+        """End the session and release what it holds in the engines. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._void_guess()
+        if self._spoken is not None:
+            self._spoken.cancel()
+        for timer in self._timers:
+            timer.cancel()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._engines.answerer.release(self._id)
+
+    # Recognition
+
+    def _maybe_partial(self, now: float) -> None:
+        caller = self._state.caller
+        if not isinstance(caller, Speech) or caller.paused or self._decoding_partial or now < self._partial_due_s:
+            return
+        if self._ears.utterance.duration_s >= _MIN_PARTIAL_S:
+            self._partial_due_s = now + partial_interval_s(self._engines.transcriber.load)
+            self._decoding_partial = True
+            self._spawn(self._decode(caller.turn, f.Kind.PARTIAL, 0))
+
+    async def _decode(self, turn: str, kind: f.Kind, pause: int) -> None:
+        heard = f.Heard(turn, kind, pause, "", noise=True)
+        try:
+            heard = await self._recognise(turn, kind, pause)
+        finally:
+            if kind is f.Kind.PARTIAL:
+                self._decoding_partial = False
+            self._tell(heard)
+
+    async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
+        utterance, context, prompt = self._ears.utterance, self._context(), ""
+        if kind is not f.Kind.PARTIAL:
+            reflex = self._engines.answerer.reflex
+            prompt = reflex.bias(utterance.text, dialog=self._dialog, skills=self.options.skills)
+        priority, within_s = _URGENCY[kind]
+        future = self._engines.transcriber.submit(
+            Clip(utterance.audio(), prompt=prompt),
+            session=self._id,
+            priority=priority,
+            deadline_s=time.monotonic() + within_s,
+        )
+        hypothesis = await asyncio.wrap_future(future)
+        if hypothesis.rejected or not hypothesis.text.strip():
+            return f.Heard(turn, kind, pause, "", noise=True)
+        text = hypothesis.text.strip()
+        stable = utterance.agree(text)
+        understanding = await self._engines.answerer.understand(text, context)
+        if utterance is self._ears.utterance:
+            self._words = _Words(normalize(text), understanding, hypothesis, self._now())
+            self._emit(e.PartialTranscript(turn, text, stable))
+        overlap = judge(text, self._mouth.playing_text(self._now()))
+        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap)
+
+    # The machine
+
+    def _now(self) -> float:
+        return self._ears.clock.now(self._wall())
+
+    def _tell(self, fact: f.Fact) -> None:
+        """Give the machine a fact and perform what it orders; facts that arise meanwhile wait their turn."""
+        self._facts.append(fact)
+        if self._stepping or self._closed:
+            return
+        self._stepping = True
+        try:
+            while self._facts:
+                self._state, effects = step(self._state, self._facts.popleft(), self._now(), self._rules)
+                for effect in effects:
+                    self._perform(effect)
+                if isinstance(self._state.caller, Quiet):
+                    self._ears.shut()
+        finally:
+            self._stepping = False
+
+    def _perform(self, effect: f.Effect) -> None:
+        match effect:
+            case f.Opened(turn, at_s):
+                self._ears.open()
+                self._words = None
+                self._partial_due_s = 0.0
+                self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
+            case f.Decode(turn, kind, pause):
+                self._spawn(self._decode(turn, kind, pause))
+            case f.Speculate(turn, text, aloud):
+                self._speculate(turn, text, aloud)
+            case f.Prepare(turn, text):
+                self._prepare(turn, text)
+            case f.Reopen() | f.Abandon():
+                self._void_guess()
+            case f.Commit():
+                self._commit(effect)
+            case f.Drop(turn, reason):
+                self._void_guess()
+                if turn not in self._texts:
+                    self._emit(e.TurnDropped(turn, reason))
+            case f.Fail(turn, reason):
+                self._emit(e.SessionError("no_answer", f"{turn} could not be answered: {reason}"))
+            case f.StartReply(reply, turn, text):
+                self._start_reply(reply, turn, text)
+            case f.StopReply(reply, reason):
+                self._stop_reply(reply, reason)
+            case f.FinishReply():
+                self._mouth.finish()
+            case f.Duck(reply):
+                self._emit(e.Ducked(reply, on=True))
+            case f.Unduck(reply):
+                self._emit(e.Ducked(reply, on=False))
+            case f.WakeAt(at_s):
+                self._wake(at_s)
+
+    def _wake(self, at_s: float) -> None:
+        def tick() -> None:
+            self._timers.discard(handle)
+            self._tell(f.Tick())
+
+        handle = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()) + 0.001, tick)
+        self._timers.add(handle)
+
+    # Answers
+
+    def _context(self, answering: str = "") -> Context:
+        return Context(
+            session=self._id,
+            dialog=self._dialog,
+            history=tuple(Message(line.role, line.text) for line in self._history.lines if line.id != answering),
+            now=self._today(),
+            skills=self.options.skills,
+            instructions=self.options.instructions,
+            speak=self.options.speak,
+        )
+
+    def _speculate(self, turn: str, text: str, aloud: bool) -> None:
+        key, words = normalize(text), self._words
+        if not self.options.respond or words is None or words.key != key:
+            return
+        context = self._context()
+        if self.speculation.begin(turn, key, aloud=aloud):
+            if self._answer is not None:
+                self._answer.cancel()
+            self._answer = self._engines.answerer.draft(words.understanding, context)
+        answer = self._answer
+        if answer is None or answer.started:
+            return
+        if aloud:
+            self._engines.answerer.start(answer, context)
+        elif answer.decision.tier == "small":
+            self._spawn(self._engines.answerer.prefill(text, context))
+
+    def _void_guess(self) -> None:
+        self.speculation.waste()
+        if self._answer is not None:
+            self._answer.cancel()
+            self._answer = None
+
+    def _prepare(self, turn: str, text: str) -> None:
+        if not self.options.respond and turn not in self._texts:
+            self._tell(f.NothingToSay(turn))
+            return
+        context = self._context(turn)
+        if self.speculation.settle(turn, normalize(text)) and self._answer is not None:
+            self._engines.answerer.start(self._answer, context)
+            if self._answer.first.done():
+                self._tell(_first_fact(turn, self._answer))
+            else:
+                self._spawn(self._await_answer(turn, self._answer))
+        else:
+            self._void_guess()
+            self._spawn(self._answer_afresh(turn, text, context))
+
+    async def _answer_afresh(self, turn: str, text: str, context: Context) -> None:
+        try:
+            understanding = await self._engines.answerer.understand(text, context)
+        except VoiceboxError as error:
+            self._tell(f.ReplyFailed(turn, error.message))
+            return
+        caller = self._state.caller
+        if isinstance(caller, Closing) and caller.speech.turn == turn and self._answer is None:
+            self._answer = self._engines.answerer.draft(understanding, context)
+            self._engines.answerer.start(self._answer, context)
+            await self._await_answer(turn, self._answer)
+
+    async def _await_answer(self, turn: str, answer: Answer) -> None:
+        await asyncio.wait((answer.first,))
+        if answer is self._answer:  # else the caller went on meanwhile
+            self._tell(_first_fact(turn, answer))
+
+    def _commit(self, commit: f.Commit) -> None:
+        words, answer = self._words, self._answer
+        if commit.turn not in self._texts:
+            self._emit(e.TurnCommitted(commit.turn, self._ears.clock.audio_ms_at(commit.last_voice_s)))
+            if words is not None:
+                heard = words.hypothesis
+                self._emit(e.Transcript(commit.turn, commit.text, heard.avg_logprob, heard.language, heard.audio_s))
+            self._history.add(commit.turn, "user", commit.text)
+        self._marks = Marks(commit.last_voice_s, commit.closed_s, words.at_s if words else None)
+        if answer is None:
+            return
+        if answer.plan is not None:
+            self._carry_out(answer)
+        self._dialog = self._engines.answerer.reflex.next_dialog(
+            self._dialog, answer.understanding, answer.plan, now=self._today(), session=self._id
+        )
+
+    def _carry_out(self, answer: Answer) -> None:
+        assert answer.plan is not None
+        if answer.plan.control is Control.STOP:
+            self._engines.silence(self._id)
+        if answer.plan.commit is None:
+            return
+        try:
+            answer.plan.commit()
+        except Exception as error:  # a skill's handler may be anybody's code
+            _log.exception("session %s: the skill of %s failed", self._id, answer.understanding.intent)
+            self._emit(e.SessionError("skill_failed", f"{answer.understanding.intent} failed: {error}"))
+
+    # Replies
+
+    def _start_reply(self, reply: str, turn: str | None, text: str) -> None:
+        answer, self._answer = self._answer, None
+        if turn is None:
+            answer = self._engines.answerer.say(text, self._context())
+        assert answer is not None, "the machine starts a reply only when its answer is ready"
+        self._spoken = answer
+        self._mouth.begin(reply, turn, answer.decision.tier)
+        self._spawn(self._speak(reply, turn, answer))
+
+    async def _speak(self, reply: str, turn: str | None, answer: Answer) -> None:
+        error, marks, first = None, replace(self._marks) if turn is not None else None, True
+        try:
+            async for piece in answer.pieces():
+                if self._spoken is not answer:
+                    return
+                self._tell(f.Queued(reply, self._mouth.send(reply, piece, self._now())))
+                if first and turn is not None and marks is not None:
+                    self._report(turn, reply, piece.text, answer, marks)
+                first = False
+        except VoiceboxError as failure:
+            error = failure
+            self._emit(e.SessionError("reply_broke_off", str(failure)))
+        if self._spoken is answer:
+            text = self._mouth.end(reply, error)
+            self._dialog = replace(self._dialog, last_reply=text)
+            self._tell(f.Said(reply))
+
+    def _report(self, turn: str, reply: str, text: str, answer: Answer, marks: Marks) -> None:
+        now, mono = self._now(), time.monotonic()
+        text = answer.plan.reply if answer.plan is not None else text
+        marks = replace(marks, sent_s=now)
+        self._emit(turn_record(turn, reply, text, answer, marks, lambda moment: now - (mono - moment)))
+
+    def _stop_reply(self, reply: str, reason: str) -> None:
+        if self._spoken is not None:
+            self._spoken.cancel()
+            self._spoken = None
+        heard = self._mouth.stop(reply, reason, self._now())
+        self._dialog = replace(self._dialog, last_reply=heard or self._dialog.last_reply)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a task of this session; what it raises becomes a `SessionError`."""
+        task = asyncio.create_task(self._guard(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except VoiceboxError as error:
+            self._emit(e.SessionError("engine_failed", str(error)))
+        except Exception:
+            _log.exception("session %s: a task failed", self._id)
+            self._emit(e.SessionError("internal", "something failed inside; the session goes on"))
+
+
+def _first_fact(turn: str, answer: Answer) -> f.Fact:
+    """What an answer whose first piece is settled means for the machine."""
+    if answer.first.cancelled():
+        return f.ReplyFailed(turn, "the answer was cancelled")
+    if (error := answer.first.exception()) is not None:
+        return f.ReplyFailed(turn, str(error))
+    return f.ReplyReady(turn) if answer.first.result() is not None else f.NothingToSay(turn)

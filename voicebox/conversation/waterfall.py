@@ -1,0 +1,89 @@
+"""Where each millisecond of a turn went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voicebox.conversation.events import TurnRecord
+
+if TYPE_CHECKING:
+    from voicebox.routing.answer import Answer
+
+__all__ = ["Marks", "stages", "turn_record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Moments of one turn, in seconds on one clock; None if they were never reached."""
+
+    last_voice_s: float
+    closed_s: float
+    text_s: float | None = None
+    decided_s: float | None = None
+    first_text_s: float | None = None
+    ready_s: float | None = None
+    sent_s: float | None = None
+
+
+def stages(marks: Marks) -> dict[str, float]:
+    """The stages that add up to `total_ms`, from the last voiced frame to the first audio sent.
+
+    What was ready before the end of the turn costs nothing: its stage is 0.
+    """
+    at = marks.closed_s
+    result = {"endpoint_ms": _ms(at - marks.last_voice_s)}
+    for name, moment in (
+        ("stt_ms", marks.text_s),
+        ("decision_ms", marks.decided_s),
+        ("first_text_ms", marks.first_text_s),
+        ("tts_first_ms", marks.ready_s),
+        ("send_ms", marks.sent_s),
+    ):
+        reached = at if moment is None else max(at, moment)
+        result[name] = _ms(reached - at)
+        at = reached
+    result["total_ms"] = _ms(at - marks.last_voice_s)
+    return result
+
+
+def _ms(seconds: float) -> float:
+    return round(max(0.0, seconds) * 1000, 1)
+
+
+def turn_record(
+    turn: str, reply: str, reply_text: str, answer: Answer, marks: Marks, session_time: Callable[[float], float]
+) -> TurnRecord:
+    """The record of a turn whose first audio was just sent.
+
+    `session_time` turns the answer's monotonic times into the session time of `marks`.
+    """
+    understanding, plan = answer.understanding, answer.plan
+
+    def at(moment: float | None) -> float | None:
+        return None if moment is None else session_time(moment)
+
+    full = Marks(
+        marks.last_voice_s,
+        marks.closed_s,
+        marks.text_s,
+        at(answer.decided_s),
+        at(answer.first_text_s),
+        at(answer.ready_s),
+        marks.sent_s,
+    )
+    return TurnRecord(
+        turn=turn,
+        reply=reply,
+        transcript=understanding.text,
+        intent=understanding.intent,
+        slots={name: slot.value for name, slot in understanding.slots.items()},
+        confidence=understanding.confidence,
+        tier=answer.decision.tier,
+        reasons=answer.decision.reasons,
+        speculated=full.ready_s is not None and full.ready_s <= full.closed_s,
+        reply_text=reply_text,
+        stages=stages(full),
+        data=dict(plan.data) if plan is not None else {},
+    )

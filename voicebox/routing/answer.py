@@ -1,0 +1,232 @@
+"""From words to a spoken answer: understand, decide the tier, and speak it phrase by phrase.
+
+An answer begins as a guess while the caller may still go on. Nothing in here has side effects outside the engines'
+queues: a skill's `Plan.commit` is for the session to call when the turn is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from voicebox.errors import VoiceboxError
+from voicebox.llm.types import ChatModel, Message
+from voicebox.routing.reflex import Reflex
+from voicebox.routing.router import Decision, decide
+from voicebox.skills.types import Control, Dialog, Plan, Understanding
+from voicebox.tts.phrases import PhraseStream, split_phrases
+from voicebox.tts.speakable import speakable
+from voicebox.tts.types import Speaker, SpokenPhrase
+
+__all__ = ["Answer", "Answerer", "Context", "Piece"]
+
+_log = logging.getLogger(__name__)
+
+_MAX_AHEAD = 4
+"""Phrases made ahead of the one that is being taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an answer may refer to. `history` ends before the turn that is answered."""
+
+    session: str
+    dialog: Dialog
+    history: tuple[Message, ...]
+    now: datetime
+    skills: tuple[str, ...] | None = None
+    instructions: str = ""
+    speak: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next phrase of an answer: its text, and its audio unless the session is silent."""
+
+    text: str
+    spoken: SpokenPhrase | None
+
+
+class Answer:
+    """One answer in the making. `pieces()` is consumed once; `cancel()` stops whatever is under way.
+
+    `first` resolves to the first piece, or to None if there is nothing to say, or raises what went wrong.
+    Times are seconds on the monotonic clock, None until they are reached.
+    """
+
+    def __init__(
+        self, understanding: Understanding, plan: Plan | None, decision: Decision, *, decided_s: float
+    ) -> None:
+        self.understanding = understanding
+        self.plan = plan
+        self.decision = decision
+        self.decided_s = decided_s
+        self.first_text_s: float | None = None
+        self.ready_s: float | None = None
+        self.first: asyncio.Future[Piece | None] = asyncio.get_running_loop().create_future()
+        self._queue: asyncio.Queue[Piece | None] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._error: VoiceboxError | None = None
+
+    def run(self, producer: Coroutine[Any, Any, None]) -> None:
+        """Start the task that offers the pieces."""
+        self._task = asyncio.create_task(producer)
+
+    @property
+    def started(self) -> bool:
+        """Whether phrases are being made."""
+        return self._task is not None
+
+    def offer(self, piece: Piece | None) -> None:
+        """The next piece is there; None after the last."""
+        if not self.first.done():
+            self.ready_s = time.monotonic()
+            self.first.set_result(piece)
+        self._queue.put_nowait(piece)
+
+    async def room(self) -> None:
+        """Wait until few enough pieces are ahead of the listener."""
+        while self._queue.qsize() >= _MAX_AHEAD:
+            self._room.clear()
+            await self._room.wait()
+
+    def fail(self, error: VoiceboxError) -> None:
+        """The answer breaks off."""
+        self._error = error
+        if not self.first.done():
+            self.first.set_exception(error)
+        self._queue.put_nowait(None)
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """All pieces in order, as they are ready. Raises VoiceboxError when the answer breaks off."""
+        while (piece := await self._queue.get()) is not None:
+            self._room.set()
+            yield piece
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        """Stop; pieces that were made are thrown away. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+        if not self.first.done():
+            self.first.cancel()
+
+
+class Answerer:
+    """Makes answers. One per process; all state is in the answers."""
+
+    def __init__(
+        self,
+        reflex: Reflex,
+        speaker: Speaker,
+        chat: Callable[[], ChatModel | None],
+        persona: Callable[[str], str],
+        fallback: str = "Sorry, I can't help with that yet.",
+    ) -> None:
+        """`chat` gives the instruct model once it is there; `persona` makes its system prompt from instructions."""
+        self.reflex = reflex
+        self._speaker = speaker
+        self._chat = chat
+        self._persona = persona
+        self._fallback = fallback
+
+    async def understand(self, text: str, context: Context) -> Understanding:
+        """What the reflex tier makes of a text."""
+        return await self.reflex.understand(
+            text, dialog=context.dialog, session=context.session, now=context.now, skills=context.skills
+        )
+
+    def draft(self, understanding: Understanding, context: Context) -> Answer:
+        """Decide the tier and plan the reply, without starting to speak. Takes well under a millisecond."""
+        plan = self.reflex.plan(understanding, dialog=context.dialog, now=context.now, session=context.session)
+        decision = decide(understanding, plan, small_available=self._chat() is not None)
+        return Answer(understanding, plan, decision, decided_s=time.monotonic())
+
+    def say(self, text: str, context: Context) -> Answer:
+        """An announcement that nobody asked for, started at once."""
+        nobody = Understanding("", "", {}, 1.0, True, 1.0)
+        answer = Answer(nobody, Plan(text), Decision("reflex", ("unasked",)), decided_s=time.monotonic())
+        self.start(answer, context)
+        return answer
+
+    async def prefill(self, text: str, context: Context) -> None:
+        """Let the instruct model read what was said so far, so that its answer begins sooner."""
+        chat = self._chat()
+        if chat is not None:
+            await chat.prefill(self._messages(text, context), session=context.session)
+
+    def start(self, answer: Answer, context: Context) -> None:
+        """Begin to make the phrases. Idempotent."""
+        if not answer.started:
+            answer.run(self._produce(answer, context))
+
+    def release(self, session: str) -> None:
+        """The session is over: free what the models hold for it."""
+        chat = self._chat()
+        if chat is not None:
+            chat.release(session)
+        self.reflex.release(session)
+
+    def _messages(self, text: str, context: Context) -> Sequence[Message]:
+        return (
+            Message("system", self._persona(context.instructions)),
+            *context.history,
+            Message("user", text),
+        )
+
+    async def _produce(self, answer: Answer, context: Context) -> None:
+        try:
+            async for phrase in self._phrases(answer, context):
+                if answer.first_text_s is None:
+                    answer.first_text_s = time.monotonic()
+                spoken = None
+                if context.speak:
+                    spoken = await asyncio.wrap_future(self._speaker.submit(speakable(phrase), speculative=True))
+                answer.offer(Piece(phrase, spoken))
+                await answer.room()
+            answer.offer(None)
+        except VoiceboxError as error:
+            answer.fail(error)
+
+    async def _phrases(self, answer: Answer, context: Context) -> AsyncIterator[str]:
+        plan, chat = answer.plan, self._chat()
+        if plan is not None:
+            reply = context.dialog.last_reply if plan.control is Control.REPEAT else plan.reply
+            for phrase in split_phrases(reply):
+                yield phrase
+        elif answer.decision.tier == "small" and chat is not None:
+            async for phrase in self._chat_phrases(chat, answer, context):
+                yield phrase
+        else:
+            for phrase in split_phrases(self._fallback):
+                yield phrase
+
+    async def _chat_phrases(self, chat: ChatModel, answer: Answer, context: Context) -> AsyncIterator[str]:
+        phrases, said = PhraseStream(), False
+        try:
+            async with contextlib.aclosing(
+                chat.stream(self._messages(answer.understanding.text, context), session=context.session)
+            ) as pieces:
+                async for piece in pieces:
+                    for phrase in phrases.push(piece):
+                        said = True
+                        yield phrase
+        except VoiceboxError as error:
+            _log.warning("the instruct model failed: %s", error.message)
+            if said:
+                raise
+            yield self._fallback
+            return
+        for phrase in phrases.flush():
+            said = True
+            yield phrase
+        if not said:
+            yield self._fallback
