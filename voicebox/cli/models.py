@@ -1,0 +1,220 @@
+"""`voicebox models`: list, pull, verify and remove models."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from voicebox.cli.output import Output, add_json_flag
+from voicebox.errors import ModelError
+from voicebox.models import store
+from voicebox.models.catalog import CatalogModel, catalog
+from voicebox.models.progress import Progress
+from voicebox.models.pull import pull
+from voicebox.models.verify import verify
+
+__all__ = ["add_parser", "run"]
+
+_LOG_STEP = 0.25
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `models` and its actions."""
+    parser = subparsers.add_parser(
+        "models",
+        help="list, pull, verify and remove models",
+        description="Models live in VOICEBOX_MODELS_DIR, or in voicebox/models in the user's data directory.",
+    )
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="show the catalog and what is here")
+    pulling = actions.add_parser("pull", help="download models and check them")
+    pulling.add_argument("names", nargs="*", metavar="NAME", help="models, by their names in the catalog")
+    pulling.add_argument("--default", action="store_true", help="what talking needs (about 150 MB)")
+    pulling.add_argument("--all-default", action="store_true", help="that, and what the server pulls in the background")
+    pulling.add_argument(
+        "--from", dest="own", metavar="PATH|URL", help="take them from an own folder, file or address instead"
+    )
+    pulling.add_argument(
+        "--quick", action="store_true", help="trust what is here by its size, without computing checksums"
+    )
+    checking = actions.add_parser("verify", help="compare what is here with the checksums")
+    checking.add_argument("names", nargs="*", metavar="NAME", help="models (default: all that are here)")
+    removing = actions.add_parser("remove", help="delete models")
+    removing.add_argument("names", nargs="+", metavar="NAME", help="models")
+    for action in (listing, pulling, checking, removing):
+        add_json_flag(action)
+        action.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action; 1 where a model could not be pulled, or is not right.
+
+    Raises:
+        ModelError: a name that is not in the catalog.
+    """
+    actions: dict[str, Callable[[argparse.Namespace, Output], int]] = {
+        "list": _list,
+        "pull": _pull,
+        "verify": _verify,
+        "remove": _remove,
+    }
+    return actions[args.action](args, Output(args.json))
+
+
+def _list(args: argparse.Namespace, out: Output) -> int:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    for heading in ("role", "MB", "here", "licence", "languages"):
+        table.add_column(heading, justify="right" if heading == "MB" else "left")
+    models = catalog().model
+    here = 0
+    for model in models:
+        installed = store.installed(model.name)
+        here += installed
+        state = "ships with voicebox" if model.shipped is not None and installed else "yes" if installed else "–"
+        size = f"{model.size / 1e6:,.0f}" if model.size else ""
+        table.add_row(model.name, model.role, size, state, model.licence, ", ".join(model.languages))
+        if out.as_json:
+            out.row(_row(model, installed))
+    if not out.as_json:
+        out.console.print(table)
+    out.summary({"models": len(models), "installed": here, "directory": store.models_dir()})
+    return 0
+
+
+def _row(model: CatalogModel, installed: bool) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "role": model.role,
+        "group": model.group,
+        "licence": model.licence,
+        "languages": model.languages,
+        "bytes": model.size,
+        "memory_mb": model.memory_mb,
+        "installed": installed,
+        "path": store.locate(model.name) if installed else None,
+    }
+
+
+def _pull(args: argparse.Namespace, out: Output) -> int:
+    known = catalog()
+    names: list[str] = []
+    if args.default or args.all_default:
+        names += [model.name for model in known.by_group("talk")]
+    if args.all_default:
+        names += [model.name for model in known.by_group("converse")]
+    names += [known.get(name).name for name in args.names]
+    if not names:
+        raise ModelError("Nothing to pull", cure="Name a model (`voicebox models list`), or use --default.")
+    pulled: list[str] = []
+    failed: list[str] = []
+    with _Display(out) as display:
+        for name in dict.fromkeys(names):
+            try:
+                path = pull(
+                    name,
+                    progress=display.show,
+                    note=display.note,
+                    own=args.own,
+                    check="size" if args.quick else "sha256",
+                )
+            except ModelError as error:
+                failed.append(name)
+                display.fail(name, error)
+                continue
+            pulled.append(name)
+            out.row({"name": name, "path": path}, f"{name}: {path}")
+    out.summary({"pulled": pulled, "failed": failed})
+    return 1 if failed else 0
+
+
+class _Display(AbstractContextManager["_Display"]):
+    """Progress of pulls: bars on a terminal, a line at each quarter elsewhere, nothing for machines."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._live = not out.as_json and out.err.is_terminal
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=out.err,
+            disable=not self._live,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+        self._next: dict[str, float] = {}
+
+    def __enter__(self) -> _Display:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, now: Progress) -> None:
+        if self._live:
+            if now.model not in self._tasks:
+                self._tasks[now.model] = self._bars.add_task(now.model, total=now.total)
+            where = f" ({now.source})" if now.source else ""
+            words = {"downloading": f"pulling {now.model}{where}", "done": now.model}
+            text = words.get(now.phase, f"{now.phase} {now.model}")
+            self._bars.update(self._tasks[now.model], completed=now.done, total=now.total, description=text)
+        elif now.phase == "downloading" and now.fraction >= self._next.get(now.model, 0.0):
+            self._next[now.model] = now.fraction + _LOG_STEP
+            megabytes = now.total / 1e6
+            self._out.note(f"Pulling {now.model}: {100 * now.fraction:.0f} % of {megabytes:,.0f} MB")
+
+    def note(self, line: str) -> None:
+        self._out.note(line)
+
+    def fail(self, name: str, error: ModelError) -> None:
+        if self._out.as_json:
+            self._out.row({"name": name, "error": str(error)})
+        else:
+            print(f"voicebox: {error}", file=sys.stderr)
+
+
+def _verify(args: argparse.Namespace, out: Output) -> int:
+    known = catalog()
+    names = [known.get(name).name for name in args.names] or [
+        model.name for model in known.model if model.shipped is not None or store.model_folder(model.name).exists()
+    ]
+    wrong: list[str] = []
+    for name in names:
+        result = verify(name)
+        if not result.ok:
+            wrong.append(name)
+        details = "; ".join(f"{file} {state}" for file, state in result.files if state != "ok")
+        cure = "reinstall voicebox" if known.get(name).shipped is not None else f"run `voicebox models pull {name}`"
+        human = f"{name}: {result.state}" + (f" ({details}): {cure}" if details else "")
+        out.row({"name": name, "state": result.state, "files": dict(result.files)}, human)
+    out.summary({"verified": len(names) - len(wrong), "wrong": wrong})
+    return 1 if wrong else 0
+
+
+def _remove(args: argparse.Namespace, out: Output) -> int:
+    known = catalog()
+    names = [known.get(name).name for name in args.names]
+    freed = 0
+    for name in dict.fromkeys(names):
+        count = store.remove(name)
+        freed += count
+        out.row({"name": name, "freed_bytes": count}, f"{name}: {count / 1e6:,.0f} MB freed")
+    out.summary({"removed": names, "freed_bytes": freed})
+    return 0
