@@ -1,0 +1,199 @@
+"""The intent model: what a caller wants, and whether all of it is said, from one prefill of a few tokens."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicebox.errors import EngineError, ModelError
+from voicebox.llm.gguf import GgufModel
+from voicebox.llm.intent_text import (
+    ASK,
+    BOS,
+    END,
+    INTENT_VERSION,
+    KEY_COMPLETE_TEMPERATURE,
+    KEY_LABELS,
+    KEY_TEMPERATURE,
+    KEY_THRESHOLD,
+    KEY_VERSION,
+    WAIT,
+    label_token,
+    normalize_text,
+)
+from voicebox.llm.llama import LlamaEngine
+from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
+
+__all__ = ["LlamaIntentModel"]
+
+
+class LlamaIntentModel:
+    """An intent GGUF (the contract is in `intent_text.py`), implementing `IntentModel`.
+
+    Growing partials of a session reuse their KV: only the new words and the question token are computed. A text longer
+    than the model's context is judged by its last words.
+
+    Args:
+        path: the GGUF file.
+        max_sessions: sessions that keep KV at the same time.
+        threads: threads of the engine.
+
+    Raises:
+        ModelError: the file is missing, damaged or not an intent model of this version.
+    """
+
+    def __init__(self, path: Path, *, max_sessions: int = 64, threads: int = 1) -> None:
+        # Every session fits at an ordinary length; longer texts of many sessions evict idle ones.
+        self._engine = LlamaEngine(
+            path, n_ctx=max(1024, 64 * max_sessions), max_sessions=max_sessions, threads=threads, step_tokens=512
+        )
+        try:
+            self._contract = _read_contract(self._engine.model)
+        except BaseException:
+            self._engine.close()
+            raise
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """All labels, out of scope included, in the model's order."""
+        return self._contract.labels
+
+    @property
+    def threshold(self) -> float:
+        """P(in scope) from which a text is accepted."""
+        return self._contract.threshold
+
+    def score(self, text: str, *, session: str) -> Future[IntentScore]:
+        """Score a text; a new call of a session cancels its waiting one. Cancelling the future stops the job.
+
+        Raises:
+            EngineError: the engine is closed or has too many jobs.
+        """
+        contract = self._contract
+        words = self._engine.model.tokenize(normalize_text(text))
+        room = self._engine.max_prompt - 2
+        tokens = [contract.bos, *words[-room:], contract.ask]
+        began = time.perf_counter()
+        inner = self._engine.score(tokens, contract.outputs, session=session)
+        outer: Future[IntentScore] = Future()
+
+        def finish(done: Future[NDArray[np.float32]]) -> None:
+            if done.cancelled():
+                outer.cancel()
+            if not outer.set_running_or_notify_cancel():
+                return
+            error = done.exception()
+            if error is not None:
+                outer.set_exception(error)
+                return
+            try:
+                outer.set_result(contract.read(done.result(), ms=(time.perf_counter() - began) * 1000))
+            except EngineError as failure:
+                outer.set_exception(failure)
+
+        outer.add_done_callback(lambda future: inner.cancel() if future.cancelled() else None)
+        inner.add_done_callback(finish)
+        return outer
+
+    def release(self, session: str) -> None:
+        """Forget the session's KV."""
+        self._engine.release(session)
+
+    def close(self) -> None:
+        """Free the model. Idempotent."""
+        self._engine.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Contract:
+    """What the file says about reading its logits; `outputs` are the label tokens, then END and WAIT."""
+
+    labels: tuple[str, ...]
+    bos: int
+    ask: int
+    outputs: tuple[int, ...]
+    temperature: float
+    complete_temperature: float
+    threshold: float
+
+    def read(self, logits: NDArray[np.float32], *, ms: float) -> IntentScore:
+        """Logits of `outputs`, shape (labels + 2,), as calibrated probabilities."""
+        if not np.isfinite(logits).all():
+            raise EngineError("The intent model gave no usable logits")
+        labels = _softmax(logits[:-2] / self.temperature)
+        end = float(_softmax(logits[-2:] / self.complete_temperature)[0])
+        in_scope = 1.0 - float(labels[self.labels.index(OUT_OF_SCOPE)])
+        order = np.argsort(-labels, kind="stable")
+        return IntentScore(
+            ranked=tuple((self.labels[i], float(labels[i])) for i in order),
+            in_scope=in_scope,
+            complete=end,
+            accepted=in_scope >= self.threshold,
+            ms=ms,
+        )
+
+
+def _softmax(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    powers = np.exp(values.astype(np.float64) - float(values.max()))
+    return np.asarray(powers / powers.sum(), dtype=np.float64)
+
+
+def _read_contract(model: GgufModel) -> _Contract:
+    version = model.metadata(KEY_VERSION)
+    if version is None:
+        raise ModelError(f"{model.path} is not an intent model", cure=_CURE)
+    if version != INTENT_VERSION:
+        raise ModelError(f"{model.path} is an intent model of version {version}, not {INTENT_VERSION}", cure=_CURE)
+    if model.architecture != "llama":
+        raise ModelError(f"{model.path} is of architecture {model.architecture}, not llama", cure=_CURE)
+    labels = _labels(model)
+
+    def token(text: str) -> int:
+        found = model.control_token(text)
+        if found is None:
+            raise ModelError(f"{model.path} has no token {text}", cure=_CURE)
+        return found
+
+    return _Contract(
+        labels=labels,
+        bos=token(BOS),
+        ask=token(ASK),
+        outputs=(*(token(label_token(name)) for name in labels), token(END), token(WAIT)),
+        temperature=_number(model, KEY_TEMPERATURE, low=1e-3, high=1e3),
+        complete_temperature=_number(model, KEY_COMPLETE_TEMPERATURE, low=1e-3, high=1e3),
+        threshold=_number(model, KEY_THRESHOLD, low=0.0, high=1.0),
+    )
+
+
+def _labels(model: GgufModel) -> tuple[str, ...]:
+    try:
+        labels = json.loads(model.metadata(KEY_LABELS) or "")
+    except json.JSONDecodeError:
+        labels = None
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ModelError(f"{model.path}: {KEY_LABELS} is not a list of names", cure=_CURE)
+    if OUT_OF_SCOPE not in labels or len(set(labels)) != len(labels):
+        raise ModelError(f"{model.path}: {KEY_LABELS} lacks {OUT_OF_SCOPE!r} or names a label twice", cure=_CURE)
+    return tuple(labels)
+
+
+def _number(model: GgufModel, key: str, *, low: float, high: float) -> float:
+    text = model.metadata(key)
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise ModelError(f"{model.path}: {key} is {text!r}, not a number from {low:g} to {high:g}", cure=_CURE)
+    return value
+
+
+_CURE = "Use the intent model that ships with voicebox, or train one with scripts/train/intent.py."
