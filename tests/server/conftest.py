@@ -1,0 +1,42 @@
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from scripted import ScriptedEngines
+
+from voicebox.config import load_settings
+from voicebox.server.app import Application, create_app
+from voicebox.server.lifecycle import running
+
+Start = Callable[..., AbstractAsyncContextManager["Running"]]
+
+
+@dataclass
+class Running:
+    url: str
+    engines: ScriptedEngines
+    app: Application
+
+    @property
+    def ws(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/v1/realtime"
+
+
+@pytest.fixture
+def start(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Start a server with scripted sessions on a free port; keywords are settings of `server`."""
+    monkeypatch.chdir(tmp_path)
+
+    @asynccontextmanager
+    async def begin(
+        engines: ScriptedEngines | None = None, health: dict[str, Any] | None = None, **server: Any
+    ) -> AsyncIterator[Running]:
+        engines = engines or ScriptedEngines()
+        settings = load_settings(flags={"server.port": 0, **{f"server.{key}": value for key, value in server.items()}})
+        app = create_app(settings, engines.session, health=lambda: health or {})
+        async with running(app, settings.server) as url:
+            yield Running(url, engines, app)
+
+    return begin

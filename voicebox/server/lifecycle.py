@@ -1,0 +1,148 @@
+"""Starting and stopping: the socket, the ready line, signals, and an end that lets sessions finish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+
+import uvicorn
+
+from voicebox.config import ServerSettings
+from voicebox.errors import ConfigError
+from voicebox.server.app import Application
+
+__all__ = ["running", "serve"]
+
+_log = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with sessions ended before sockets are, and with signals left to us."""
+
+    def __init__(self, config: uvicorn.Config, app: Application, grace_s: float) -> None:
+        super().__init__(config)
+        self._application = app
+        self._grace_s = grace_s
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn would raise the signal again after its end, before the engines are closed."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, and tell who waits for it."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let sessions end (close code 1001), then drop what is left."""
+        for server in self.servers:
+            server.close()
+        admission = self._application.admission
+        admission.stop()
+        if not self.force_exit:
+            with contextlib.suppress(TimeoutError):
+                # The sessions keep the grace themselves; the second more is for their closing handshakes.
+                await asyncio.wait_for(admission.wait_idle(), self._grace_s + 1.0)
+        await super().shutdown(sockets)
+
+    def stop(self) -> None:
+        """End; a second call does not wait for anyone."""
+        if self.should_exit:
+            self._application.admission.stop()
+            self.force_exit = True
+        self.should_exit = True
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigError: the address cannot be taken.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"Cannot listen on {settings.host} port {settings.port}: {reason}",
+            cure="Choose another with --server.port, or 0 for any free one.",
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _build(app: Application, settings: ServerSettings) -> _Server:
+    config = uvicorn.Config(
+        app.asgi,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=settings.max_message_bytes,
+        ws_ping_interval=settings.ping_interval_s,
+        ws_ping_timeout=settings.ping_interval_s,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return _Server(config, app, settings.stop_grace_s)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(app: Application, settings: ServerSettings, *, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; a second one does not wait for the sessions.
+
+    Args:
+        app: the application.
+        settings: where to listen, limits.
+        on_ready: called with the address once connections are accepted.
+
+    Raises:
+        ConfigError: the address cannot be taken.
+    """
+    listener = _listen(settings)
+    server = _build(app, settings)
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, server.stop)
+    try:
+        serving = asyncio.create_task(server.serve([listener]), name="server")
+        await server.ready.wait()
+        on_ready(_url(listener))
+        await serving
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        listener.close()
+
+
+@contextlib.asynccontextmanager
+async def running(app: Application, settings: ServerSettings) -> AsyncIterator[str]:
+    """A server inside this process for as long as the context lasts; gives its address."""
+    listener = _listen(settings)
+    server = _build(app, settings)
+    serving = asyncio.create_task(server.serve([listener]), name="server")
+    try:
+        await server.ready.wait()
+        yield _url(listener)
+    finally:
+        server.stop()
+        await serving
+        listener.close()

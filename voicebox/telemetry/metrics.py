@@ -1,0 +1,70 @@
+"""Prometheus metrics of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Metrics"]
+
+_STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 1.2, 2.0, 5.0, 10.0)
+
+
+class Metrics:
+    """Counters and histograms, in a registry of their own so that servers in one process do not mix.
+
+    Args:
+        sessions: how many sessions there are now.
+    """
+
+    content_type = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self, sessions: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        active = Gauge("voicebox_sessions", "Conversations now.", registry=self.registry)
+        active.set_function(sessions)
+        self._refused = Counter(
+            "voicebox_sessions_refused", "Conversations refused, by reason.", ["reason"], registry=self.registry
+        )
+        self._turns = Counter(
+            "voicebox_turns", "Answered turns, by tier and speculation.", ["tier", "speculated"], registry=self.registry
+        )
+        self._dropped = Counter(
+            "voicebox_turns_dropped", "Turns that came to nothing.", ["reason"], registry=self.registry
+        )
+        self._interruptions = Counter("voicebox_interruptions", "Replies that were cut short.", registry=self.registry)
+        self._errors = Counter("voicebox_errors", "Errors in sessions, by code.", ["code"], registry=self.registry)
+        self._stages = Histogram(
+            "voicebox_stage_seconds",
+            "Where a turn's time went.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=self.registry,
+        )
+
+    def turn(self, tier: str, *, speculated: bool, stages: Mapping[str, float]) -> None:
+        """Count an answered turn; `stages` in ms by name ("endpoint_ms")."""
+        self._turns.labels(tier, str(speculated).lower()).inc()
+        for stage, ms in stages.items():
+            self._stages.labels(stage.removesuffix("_ms")).observe(ms / 1000)
+
+    def turn_dropped(self, reason: str) -> None:
+        """Count speech that came to nothing."""
+        self._dropped.labels(reason).inc()
+
+    def interrupted(self) -> None:
+        """Count a reply that was cut short."""
+        self._interruptions.inc()
+
+    def error(self, code: str) -> None:
+        """Count an error inside a session."""
+        self._errors.labels(code).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a conversation that was not begun."""
+        self._refused.labels(reason).inc()
+
+    def render(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self.registry)

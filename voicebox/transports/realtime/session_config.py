@@ -1,0 +1,159 @@
+"""A session's configuration as it is in effect: changed by `session.update`, echoed in `session.updated`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K, AudioFormat
+from voicebox.conversation.ports import SessionOptions
+from voicebox.transports.realtime.protocol import ProtocolError, new_id
+from voicebox.transports.realtime.session_patch import InputPatch, SemanticVad, ServerVad, SessionPatch
+
+__all__ = ["SessionConfig"]
+
+_FORMATS: dict[str, AudioFormat] = {"audio/pcm": PCM16_24K, "audio/pcmu": PCMU_8K, "audio/pcma": PCMA_8K}
+
+Eagerness = Literal["low", "medium", "high", "auto"]
+
+
+@dataclass
+class SessionConfig:
+    """What is in effect, nothing that was only wished for.
+
+    `model` is the name that the client asked for: clients compare it. `turn_detection` is None for push-to-talk.
+    `voice` and `stt_model` name what really speaks and listens.
+    """
+
+    model: str = "voicebox"
+    voice: str = "default"
+    stt_model: str = "whisper"
+    instructions: str = ""
+    modality: Literal["audio", "text"] = "audio"
+    input_type: str = "audio/pcm"
+    output_type: str = "audio/pcm"
+    transcription: dict[str, Any] | None = field(default_factory=dict)
+    turn_detection: ServerVad | SemanticVad | None = field(
+        default_factory=lambda: SemanticVad(
+            type="semantic_vad", eagerness="auto", create_response=True, interrupt_response=True
+        )
+    )
+    skills: tuple[str, ...] | None = None
+    vad_threshold: float = 0.5
+    id: str = field(default_factory=lambda: new_id("sess"))
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """How input audio is written."""
+        return _FORMATS[self.input_type]
+
+    @property
+    def output_format(self) -> AudioFormat:
+        """How reply audio is written."""
+        return _FORMATS[self.output_type]
+
+    def apply(self, patch: SessionPatch) -> None:
+        """Change what the patch gives; all of it or nothing.
+
+        Raises:
+            ProtocolError: something that is not offered, without the client's event id.
+        """
+        if patch.tools:
+            raise ProtocolError(
+                "unsupported_parameter", "Tools of the client are not supported.", param="session.tools"
+            )
+        given = patch.model_fields_set
+        if patch.model:
+            self.model = patch.model
+        if "instructions" in given:
+            self.instructions = patch.instructions or ""
+        if patch.output_modalities:
+            self.modality = patch.output_modalities[0]
+        if patch.voicebox is not None:
+            self.skills = None if patch.voicebox.skills is None else tuple(patch.voicebox.skills)
+        if patch.audio is not None and patch.audio.input is not None:
+            self._apply_input(patch.audio.input)
+        if patch.audio is not None and patch.audio.output is not None and patch.audio.output.format is not None:
+            self.output_type = patch.audio.output.format.type
+
+    def _apply_input(self, patch: InputPatch) -> None:
+        given = patch.model_fields_set
+        if patch.format is not None:
+            self.input_type = patch.format.type
+        if "transcription" in given:
+            self.transcription = patch.transcription
+        if "turn_detection" in given:
+            self.turn_detection = _effective(patch.turn_detection)
+
+    def resource(self) -> dict[str, Any]:
+        """The session as clients see it."""
+        return {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": self.id,
+            "model": self.model,
+            "instructions": self.instructions,
+            "output_modalities": [self.modality],
+            "audio": {
+                "input": {
+                    "format": _format_resource(self.input_type),
+                    "noise_reduction": None,
+                    "transcription": None if self.transcription is None else self._transcription(),
+                    "turn_detection": self.turn_detection and self.turn_detection.model_dump(),
+                },
+                "output": {"format": _format_resource(self.output_type), "voice": self.voice, "speed": 1.0},
+            },
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "tracing": None,
+            "voicebox": {"skills": None if self.skills is None else list(self.skills)},
+        }
+
+    def _transcription(self) -> dict[str, Any]:
+        """Our recogniser transcribes, whichever the client asked for."""
+        asked = self.transcription or {}
+        return {"model": self.stt_model, "language": asked.get("language"), "prompt": asked.get("prompt", "")}
+
+    def options(self) -> SessionOptions:
+        """The same for the session behind the transport."""
+        detection = self.turn_detection
+        fixed = isinstance(detection, ServerVad)
+        return SessionOptions(
+            eagerness=(detection.eagerness or "auto") if isinstance(detection, SemanticVad) else "auto",
+            server_vad=detection is not None,
+            vad_threshold=detection.threshold
+            if isinstance(detection, ServerVad) and detection.threshold is not None
+            else self.vad_threshold,
+            silence_ms=detection.silence_duration_ms if isinstance(detection, ServerVad) and fixed else None,
+            respond=detection is not None and detection.create_response is not False,
+            interruptible=detection is None or detection.interrupt_response is not False,
+            speak=self.modality == "audio",
+            instructions=self.instructions,
+            skills=self.skills,
+        )
+
+
+def _effective(wished: ServerVad | SemanticVad | None) -> ServerVad | SemanticVad | None:
+    """Turn detection with the protocol's defaults filled in: clients act on what they see in the echo."""
+    if wished is None:
+        return None
+    both = {
+        "create_response": wished.create_response is not False,
+        "interrupt_response": wished.interrupt_response is not False,
+    }
+    if isinstance(wished, SemanticVad):
+        return wished.model_copy(update={"eagerness": wished.eagerness or "auto", **both})
+    return wished.model_copy(
+        update={
+            "threshold": 0.5 if wished.threshold is None else wished.threshold,
+            "prefix_padding_ms": 300 if wished.prefix_padding_ms is None else wished.prefix_padding_ms,
+            "silence_duration_ms": 500 if wished.silence_duration_ms is None else wished.silence_duration_ms,
+            "idle_timeout_ms": None,
+            **both,
+        }
+    )
+
+
+def _format_resource(kind: str) -> dict[str, Any]:
+    return {"type": kind, "rate": 24_000} if kind == "audio/pcm" else {"type": kind}

@@ -1,0 +1,188 @@
+"""The Realtime protocol over a WebSocket: the asyncio shell around `RealtimeConnection`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from voicebox.conversation.events import SessionEvent
+from voicebox.conversation.ports import Emit, SessionOptions, SessionPort
+from voicebox.errors import VoiceboxError
+from voicebox.transports.realtime.connection import RealtimeConnection
+from voicebox.transports.realtime.protocol import (
+    ClientEvent,
+    ProtocolError,
+    beta_error,
+    error_event,
+    parse,
+)
+from voicebox.transports.realtime.session_config import SessionConfig
+
+__all__ = [
+    "CLOSE_BETA",
+    "CLOSE_BUSY",
+    "CLOSE_GOING_AWAY",
+    "CLOSE_TOO_SLOW",
+    "RealtimeSocket",
+    "SessionFactory",
+    "refuse",
+    "speaks_beta",
+]
+
+_log = logging.getLogger(__name__)
+
+SessionFactory = Callable[[Emit, SessionOptions], SessionPort]
+
+CLOSE_GOING_AWAY, CLOSE_TOO_SLOW, CLOSE_FAILED, CLOSE_BUSY, CLOSE_BETA = 1001, 1008, 1011, 1013, 4000
+
+_Ending = tuple[int | None, str]
+"""Close code and reason; None where the client is gone already."""
+
+_BIG_MESSAGE = 256 * 1024
+"""Characters from which a message is parsed in a thread, so that one client's does not hold up all others."""
+
+_FLUSH_S = 1.0
+"""What is queued at the end has this long to leave."""
+
+
+@dataclass(frozen=True)
+class RealtimeSocket:
+    """What every connection of this kind needs.
+
+    Args:
+        sessions: makes a session.
+        config: a fresh configuration for a new connection.
+        observe: sees every session event (metrics).
+        stopping: returns once the server is to stop.
+        stop_grace_s: how long a reply may still take then.
+        max_queue_bytes: bound of what waits for the client.
+    """
+
+    sessions: SessionFactory
+    config: Callable[[], SessionConfig]
+    observe: Callable[[SessionEvent], None]
+    stopping: Callable[[], Awaitable[None]]
+    stop_grace_s: float
+    max_queue_bytes: int
+
+    async def run(self, websocket: WebSocket) -> None:
+        """Hold one conversation over an open (not yet accepted) WebSocket, until either side ends it."""
+        await websocket.accept(subprotocol=_subprotocol(websocket))
+        config = self.config()
+        config.model = websocket.query_params.get("model") or config.model
+        connection = RealtimeConnection(config, max_queue_bytes=self.max_queue_bytes)
+        connection.open()
+
+        def emit(event: SessionEvent) -> None:
+            self.observe(event)
+            connection.emit(event)
+
+        try:
+            session = self.sessions(emit, config.options())
+        except VoiceboxError as error:
+            await refuse(websocket, "session_failed", str(error), CLOSE_FAILED)
+            return
+        connection.attach(session)
+        try:
+            await self._converse(websocket, connection)
+        finally:
+            connection.end()
+            await session.close()
+
+    async def _converse(self, websocket: WebSocket, connection: RealtimeConnection) -> None:
+        """Receive and send until one of them ends or the server stops, then close with the code that fits."""
+        receiving = asyncio.create_task(_receive(websocket, connection), name="realtime-receive")
+        sending = asyncio.create_task(_send(websocket, connection), name="realtime-send")
+        stopping = asyncio.create_task(self._stop(connection), name="realtime-stop")
+        tasks = (receiving, sending, stopping)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            code, reason = next(task for task in tasks if task in done).result()
+            if code is not None and not sending.done():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(connection.outbox.drained(), _FLUSH_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if code is not None and websocket.client_state is WebSocketState.CONNECTED:
+            await _close(websocket, code, reason)
+
+    async def _stop(self, connection: RealtimeConnection) -> _Ending:
+        """Wait for the server to stop, then for the reply in progress, within the grace."""
+        await self.stopping()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(connection.reply_over(), self.stop_grace_s)
+        return CLOSE_GOING_AWAY, "the server stops"
+
+
+async def _receive(websocket: WebSocket, connection: RealtimeConnection) -> _Ending:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return None, ""
+        text = message.get("text")
+        try:
+            if text is None:
+                raise ProtocolError("invalid_message", "Messages are JSON text, not binary.")
+            connection.handle(await _parse(text))
+        except ProtocolError as error:
+            connection.reject(error)
+            if error.fatal:
+                return CLOSE_BETA, f"invalid_request_error.{error.code}"
+
+
+async def _parse(text: str) -> ClientEvent:
+    return await asyncio.to_thread(parse, text) if len(text) > _BIG_MESSAGE else parse(text)
+
+
+async def _send(websocket: WebSocket, connection: RealtimeConnection) -> _Ending:
+    while True:
+        text = await connection.outbox.get()
+        if text is None:
+            return CLOSE_TOO_SLOW, "the client does not read"
+        try:
+            await websocket.send_text(text)
+        except WebSocketDisconnect:
+            return None, ""
+
+
+async def refuse(websocket: WebSocket, code: str, message: str, close_code: int) -> None:
+    """Say why there is no conversation, in the protocol's own words, and close."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await websocket.accept(subprotocol=_subprotocol(websocket))
+    kind: Literal["invalid_request_error", "server_error"] = (
+        "invalid_request_error" if close_code == CLOSE_BETA else "server_error"
+    )
+    try:
+        await websocket.send_json(error_event(code, message, kind=kind))
+    except WebSocketDisconnect:
+        return
+    await _close(websocket, close_code, f"{kind}.{code}")
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    try:
+        await websocket.close(code, reason)
+    except (WebSocketDisconnect, RuntimeError):
+        # Gone between our look at it and the close.
+        _log.debug("A client vanished before it was told why")
+
+
+def speaks_beta(websocket: WebSocket) -> ProtocolError | None:
+    """The error for a client that asks for the beta of the protocol, None for others."""
+    beta = "realtime=v1" in websocket.headers.get("openai-beta", "")
+    if beta or any(name.startswith("openai-beta.") for name in websocket.scope.get("subprotocols", [])):
+        return beta_error()
+    return None
+
+
+def _subprotocol(websocket: WebSocket) -> str | None:
+    """Of all that a client offers only the protocol's name is echoed, never a key."""
+    return "realtime" if "realtime" in websocket.scope.get("subprotocols", []) else None
