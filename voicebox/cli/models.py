@@ -134,7 +134,10 @@ def _pull(args: argparse.Namespace, out: Output) -> int:
                 display.fail(name, error)
                 continue
             pulled.append(name)
-            out.row({"name": name, "path": path}, f"{name}: {path}")
+            if out.as_json:
+                out.row({"name": name, "path": path})
+            else:
+                out.console.print(f"{name}: {path}", soft_wrap=True)
     out.summary({"pulled": pulled, "failed": failed})
     return 1 if failed else 0
 
@@ -178,10 +181,12 @@ class _Display(AbstractContextManager["_Display"]):
         elif now.phase == "downloading" and now.fraction >= self._next.get(now.model, 0.0):
             self._next[now.model] = now.fraction + _LOG_STEP
             megabytes = now.total / 1e6
-            self._out.note(f"Pulling {now.model}: {100 * now.fraction:.0f} % of {megabytes:,.0f} MB")
+            self.note(f"Pulling {now.model}: {100 * now.fraction:.0f} % of {megabytes:,.0f} MB")
 
     def note(self, line: str) -> None:
-        self._out.note(line)
+        """One line, however wide."""
+        if not self._out.as_json:
+            self._out.err.print(line, soft_wrap=True)
 
     def fail(self, name: str, error: ModelError) -> None:
         if self._out.as_json:

