@@ -420,6 +420,7 @@ class Session:
             answer = self._engines.answerer.say(text, self._context())
         assert answer is not None, "the machine starts a reply only when its answer is ready"
         self._spoken = answer
+        answer.committed = True
         self._mouth.begin(reply, turn, answer.decision.tier)
         self._spawn(self._speak(reply, turn, answer))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from voicebox.errors import VoiceboxError
+from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import ChatModel, Message
 from voicebox.routing.reflex import Reflex
 from voicebox.routing.router import Decision, decide
@@ -67,6 +67,8 @@ class Answer:
         self.plan = plan
         self.decision = decision
         self.decided_s = decided_s
+        self.committed = False
+        """Set once the turn is committed: what is spoken from then on is no guess."""
         self.first_text_s: float | None = None
         self.ready_s: float | None = None
         self.first: asyncio.Future[Piece | None] = asyncio.get_running_loop().create_future()
@@ -102,6 +104,7 @@ class Answer:
         self._error = error
         if not self.first.done():
             self.first.set_exception(error)
+            self.first.exception()  # a guess that nobody takes may fail in silence
         self._queue.put_nowait(None)
 
     async def pieces(self) -> AsyncIterator[Piece]:
@@ -128,14 +131,15 @@ class Answerer:
         reflex: Reflex,
         speaker: Speaker,
         chat: Callable[[], ChatModel | None],
-        persona: Callable[[str], str],
+        opening: Callable[[str], tuple[Message, ...]],
         fallback: str = "Sorry, I can't help with that yet.",
     ) -> None:
-        """`chat` gives the instruct model once it is there; `persona` makes its system prompt from instructions."""
+        """`chat` gives the instruct model once it is there; `opening` makes what comes before every conversation with
+        it from the client's instructions."""
         self.reflex = reflex
         self._speaker = speaker
         self._chat = chat
-        self._persona = persona
+        self._opening = opening
         self._fallback = fallback
 
     async def understand(self, text: str, context: Context) -> Understanding:
@@ -154,6 +158,7 @@ class Answerer:
         """An announcement that nobody asked for, started at once."""
         nobody = Understanding("", "", {}, 1.0, True, 1.0)
         answer = Answer(nobody, Plan(text), Decision("reflex", ("unasked",)), decided_s=time.monotonic())
+        answer.committed = True
         self.start(answer, context)
         return answer
 
@@ -177,7 +182,7 @@ class Answerer:
 
     def _messages(self, text: str, context: Context) -> Sequence[Message]:
         return (
-            Message("system", self._persona(context.instructions)),
+            *self._opening(context.instructions),
             *context.history,
             Message("user", text),
         )
@@ -187,14 +192,24 @@ class Answerer:
             async for phrase in self._phrases(answer, context):
                 if answer.first_text_s is None:
                     answer.first_text_s = time.monotonic()
-                spoken = None
-                if context.speak:
-                    spoken = await asyncio.wrap_future(self._speaker.submit(speakable(phrase), speculative=True))
-                answer.offer(Piece(phrase, spoken))
+                answer.offer(Piece(phrase, await self._speak(phrase, answer) if context.speak else None))
                 await answer.room()
             answer.offer(None)
         except VoiceboxError as error:
             answer.fail(error)
+        except Exception as error:
+            _log.exception("an answer failed")
+            answer.fail(EngineError(f"the answer failed: {error}"))
+
+    async def _speak(self, phrase: str, answer: Answer) -> SpokenPhrase:
+        future = self._speaker.submit(speakable(phrase), speculative=not answer.committed)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise EngineError("the voice is overloaded and dropped a phrase") from None
 
     async def _phrases(self, answer: Answer, context: Context) -> AsyncIterator[str]:
         plan, chat = answer.plan, self._chat()
