@@ -1,0 +1,1 @@
+"""Training of the intent model that ships."""
