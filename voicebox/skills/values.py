@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 
-from voicebox.skills.intents.math import UNITS
+from voicebox.skills.parse.units import UNITS
 from voicebox.skills.types import Slot, SlotKind
 from voicebox.skills.vocabulary import FREE_TEXT
 from voicebox.skills.wording import number_words, ordinal_words

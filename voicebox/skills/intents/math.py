@@ -2,66 +2,10 @@
 
 from __future__ import annotations
 
+from voicebox.skills.parse.units import UNITS
 from voicebox.skills.types import Intent, Slot, SlotKind
 
-__all__ = ["INTENTS", "UNITS"]
-
-UNITS: dict[str, tuple[str, ...]] = {
-    "millimeter": ("millimeters", "millimetres", "mm"),
-    "centimeter": ("centimeters", "centimetres", "cm"),
-    "meter": ("meters", "metres"),
-    "kilometer": ("kilometers", "kilometres", "km"),
-    "inch": ("inches",),
-    "foot": ("feet",),
-    "yard": ("yards",),
-    "mile": ("miles",),
-    "nautical mile": ("nautical miles",),
-    "milligram": ("milligrams", "mg"),
-    "gram": ("grams",),
-    "kilogram": ("kilograms", "kilos", "kilo", "kg"),
-    "metric ton": ("tons", "tonnes", "metric tons", "ton", "tonne"),
-    "ounce": ("ounces", "oz"),
-    "pound": ("pounds", "lbs", "lb"),
-    "stone": ("stones",),
-    "milliliter": ("milliliters", "millilitres", "ml"),
-    "liter": ("liters", "litres"),
-    "teaspoon": ("teaspoons",),
-    "tablespoon": ("tablespoons",),
-    "fluid ounce": ("fluid ounces",),
-    "cup": ("cups",),
-    "pint": ("pints",),
-    "quart": ("quarts",),
-    "gallon": ("gallons",),
-    "degree celsius": ("celsius", "degrees celsius", "centigrade"),
-    "degree fahrenheit": ("fahrenheit", "degrees fahrenheit"),
-    "kelvin": ("kelvins",),
-    "second": ("seconds",),
-    "minute": ("minutes",),
-    "hour": ("hours",),
-    "day": ("days",),
-    "week": ("weeks",),
-    "month": ("months",),
-    "year": ("years",),
-    "mile per hour": ("miles per hour", "miles an hour", "mph"),
-    "kilometer per hour": ("kilometers per hour", "kilometers an hour", "kilometres per hour"),
-    "meter per second": ("meters per second", "meters a second"),
-    "knot": ("knots",),
-    "acre": ("acres",),
-    "hectare": ("hectares",),
-    "square meter": ("square meters", "square metres"),
-    "square foot": ("square feet",),
-    "kilobyte": ("kilobytes",),
-    "megabyte": ("megabytes",),
-    "gigabyte": ("gigabytes",),
-    "terabyte": ("terabytes",),
-    "calorie": ("calories",),
-    "kilocalorie": ("kilocalories",),
-    "joule": ("joules",),
-    "kilojoule": ("kilojoules",),
-    "watt": ("watts",),
-    "horsepower": (),
-}
-"""Units in the singular, with further spoken forms; `parse/units.py` knows what pint calls them."""
+__all__ = ["INTENTS"]
 
 INTENTS: tuple[Intent, ...] = (
     Intent(
