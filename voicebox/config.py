@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _PREFIX = "VOICEBOX_"
-_OTHER_VARIABLES = frozenset({"VOICEBOX_MODELS_DIR", "VOICEBOX_CONFIG"})
+_OTHER_VARIABLES = frozenset({"VOICEBOX_MODELS_DIR", "VOICEBOX_MODELS_MIRROR", "VOICEBOX_CONFIG"})
 """Variables that other parts read, or that a key has as a short name."""
 
 
