@@ -53,7 +53,7 @@ class PrefixTree:
             if node is None:
                 break
             total = sum(node.labels.values())
-            doubt = 0.5 * len(node.next_words) if end < len(words) else 0.25 * total
+            doubt = 0.5 * max(1, len(node.next_words))
             scale = total + doubt
             mixed = [(node.labels.get(label, 0.0) + doubt * mixed[label]) / scale for label in range(self._labels)]
         return mixed
