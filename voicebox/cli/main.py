@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any, NoReturn
 
 from voicebox import __version__
 from voicebox.errors import VoiceboxError
@@ -57,9 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and takes no abbreviated flags: they would change meaning as flags are added."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """One line and exit 2."""
+        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+
+
+def _parser(arguments: Sequence[str]) -> _Parser:
     """The parser for these arguments: full for the command that they name, one line of help for the others."""
-    parser = argparse.ArgumentParser(prog="voicebox", description="A real-time voice assistant server.")
+    parser = _Parser(prog="voicebox", description="A real-time voice assistant server.")
     parser.add_argument("--version", action="version", version=f"voicebox {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     asked = [*(word for word in arguments if not word.startswith("-")), "", ""]

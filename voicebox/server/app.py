@@ -17,7 +17,7 @@ from voicebox.config import Settings
 from voicebox.server.admission import Admission, RefusedError
 from voicebox.server.auth import check_exposure, key_accepted, origin_accepted
 from voicebox.server.http import Health, HttpEndpoints, error_body
-from voicebox.server.observe import count
+from voicebox.server.observe import count, count_session
 from voicebox.telemetry.metrics import Metrics
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import SemanticVad
@@ -63,6 +63,7 @@ def create_app(settings: Settings, sessions: SessionFactory, *, health: Health =
         sessions=sessions,
         config=_new_config(settings, health),
         observe=partial(count, metrics),
+        ended=partial(count_session, metrics),
         stopping=admission.wait_stopping,
         stop_grace_s=settings.server.stop_grace_s,
         max_queue_bytes=settings.server.max_queue_bytes,

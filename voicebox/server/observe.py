@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from voicebox.conversation.events import Interrupted, SessionError, SessionEvent, TurnDropped, TurnRecord
+from voicebox.conversation.ports import SessionPort
+from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.telemetry.metrics import Metrics
 
-__all__ = ["count"]
+__all__ = ["count", "count_session"]
 
 
 def count(metrics: Metrics, event: SessionEvent) -> None:
@@ -21,3 +23,10 @@ def count(metrics: Metrics, event: SessionEvent) -> None:
             metrics.error(code)
         case _:
             pass
+
+
+def count_session(metrics: Metrics, session: SessionPort) -> None:
+    """Add what an ended session has counted itself."""
+    account = getattr(session, "speculation", None)
+    if isinstance(account, SpeculationAccount):
+        metrics.speculation(made=account.made, used=account.used, wasted=account.wasted, missed=account.missed)

@@ -10,6 +10,13 @@ __all__ = ["Metrics"]
 
 _STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 1.2, 2.0, 5.0, 10.0)
 
+_SPECULATIONS = {
+    "made": "that were begun while the caller spoke",
+    "used": "that fitted the final words",
+    "wasted": "that were thrown away",
+    "missed": "that a turn would have needed and that were not there",
+}
+
 
 class Metrics:
     """Counters and histograms, in a registry of their own so that servers in one process do not mix.
@@ -35,6 +42,10 @@ class Metrics:
         )
         self._interruptions = Counter("voicebox_interruptions", "Replies that were cut short.", registry=self.registry)
         self._errors = Counter("voicebox_errors", "Errors in sessions, by code.", ["code"], registry=self.registry)
+        self._speculations = {
+            outcome: Counter(f"voicebox_speculations_{outcome}", f"Guesses {text}.", registry=self.registry)
+            for outcome, text in _SPECULATIONS.items()
+        }
         self._stages = Histogram(
             "voicebox_stage_seconds",
             "Where a turn's time went.",
@@ -60,6 +71,11 @@ class Metrics:
     def error(self, code: str) -> None:
         """Count an error inside a session."""
         self._errors.labels(code).inc()
+
+    def speculation(self, **counts: int) -> None:
+        """Add a session's account: `made`, `used`, `wasted`, `missed`."""
+        for outcome, count in counts.items():
+            self._speculations[outcome].inc(count)
 
     def refused(self, reason: str) -> None:
         """Count a conversation that was not begun."""

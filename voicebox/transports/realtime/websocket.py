@@ -59,6 +59,7 @@ class RealtimeSocket:
         sessions: makes a session.
         config: a fresh configuration for a new connection.
         observe: sees every session event (metrics).
+        ended: sees every session after its end.
         stopping: returns once the server is to stop.
         stop_grace_s: how long a reply may still take then.
         max_queue_bytes: bound of what waits for the client.
@@ -67,6 +68,7 @@ class RealtimeSocket:
     sessions: SessionFactory
     config: Callable[[], SessionConfig]
     observe: Callable[[SessionEvent], None]
+    ended: Callable[[SessionPort], None]
     stopping: Callable[[], Awaitable[None]]
     stop_grace_s: float
     max_queue_bytes: int
@@ -94,6 +96,7 @@ class RealtimeSocket:
         finally:
             connection.end()
             await session.close()
+            self.ended(session)
 
     async def _converse(self, websocket: WebSocket, connection: RealtimeConnection) -> None:
         """Receive and send until one of them ends or the server stops, then close with the code that fits."""
