@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh run     what running needs, and the models that talking needs (about 150 MB)
 #   scripts/setup.sh test    that, the test tools, and the small models that the tests use
+#   scripts/setup.sh llama   only the environment and llama.cpp (for the container image)
 #
 # Running it again takes seconds: what is there and unchanged is left alone.
 #   PYTHON=python3.12           the Python to use (3.11 or newer)
@@ -13,7 +14,8 @@ mode=${1:-run}
 case $mode in
   run) extra="" models=(--default) ;;
   test) extra="[dev]" models=(--default whisper-base smollm2-135m-instruct-q4_1) ;;
-  *) echo "usage: scripts/setup.sh run|test" >&2; exit 2 ;;
+  llama) extra="" models=() ;;
+  *) echo "usage: scripts/setup.sh run|test|llama" >&2; exit 2 ;;
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -168,7 +170,9 @@ exec 9<"$root"
 flock 9 # two at a time would build into each other; the lock ends with this process
 make_venv
 install_llama
-install_packages_of_python
-exec 9<&-
-"$venv/bin/voicebox" models pull --quick "${models[@]}" >/dev/null
+if [ "$mode" != llama ]; then
+  install_packages_of_python
+  exec 9<&-
+  "$venv/bin/voicebox" models pull --quick "${models[@]}" >/dev/null
+fi
 say "ready"
