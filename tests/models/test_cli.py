@@ -60,6 +60,15 @@ def test_damage_is_reported_and_repaired(home: Path, capsys: pytest.CaptureFixtu
     assert main(["models", "verify", "talking"]) == 0
 
 
+def test_the_settings_may_name_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "voicebox.toml").write_text('[models]\ndir = "elsewhere"\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["models", "pull", "talking", "--json"]) == 0
+    assert (tmp_path / "elsewhere" / "talking" / "model.gguf").read_bytes() == FILES["model.gguf"]
+
+
 def test_people_see_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list"]) == 0
     out = capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from voicebox.cli.output import Output, add_json_flag
+from voicebox.config import load_settings
 from voicebox.errors import ModelError
 from voicebox.models import store
 from voicebox.models.catalog import CatalogModel, catalog
@@ -61,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         ModelError: a name that is not in the catalog.
+        ConfigError: the settings, which may name the models folder, cannot be used.
     """
+    folder = load_settings().models.dir
+    if folder is not None:
+        os.environ["VOICEBOX_MODELS_DIR"] = str(folder)
     actions: dict[str, Callable[[argparse.Namespace, Output], int]] = {
         "list": _list,
         "pull": _pull,

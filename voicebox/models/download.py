@@ -12,7 +12,7 @@ from voicebox.models.staging import open_partial
 
 __all__ = ["download"]
 
-_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_TIMEOUT = httpx.Timeout(20.0, connect=2.5)
 _CHUNK = 1 << 18
 _ATTEMPTS = 4
 
@@ -33,7 +33,8 @@ def download(
     """Complete `path` to `size` bytes from `url`, from what it already holds on.
 
     A dropped connection or an overloaded server (429, 5xx) is tried again, with growing waits, until four attempts in
-    a row bring nothing. A server that cannot continue (no ranges) sends the whole again.
+    a row bring nothing; a server that was never there is given up at once, for the sake of the next source. A server
+    that cannot continue (no ranges) sends the whole again.
 
     Raises:
         SourceError: the server refuses, sends another size, or stays away.
@@ -41,6 +42,7 @@ def download(
         OSError: the disk is full, or not writable.
     """
     failures = 0
+    reached = False
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
         while True:
             held = path.stat().st_size if path.exists() else 0
@@ -52,9 +54,10 @@ def download(
             try:
                 _attempt(client, url, path, held, size, reporter, headers or {})
             except (_DroppedError, httpx.TransportError) as error:
+                reached = reached or not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 now = path.stat().st_size if path.exists() else 0
                 failures = 0 if now > held else failures + 1
-                if failures >= _ATTEMPTS:
+                if failures >= _ATTEMPTS or not reached:
                     raise SourceError(f"the download of {path.name[:12]}… broke off: {_reason(error)}") from error
                 reporter.pause(retry_wait_s * 2 ** max(failures - 1, 0))
             except httpx.HTTPError as error:
