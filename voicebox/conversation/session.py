@@ -122,6 +122,11 @@ class Session:
         """Unguessable name of the session."""
         return self._id
 
+    @property
+    def closed(self) -> bool:
+        """Whether the conversation is over."""
+        return self._closed
+
     def configure(self, options: SessionOptions) -> None:
         """Change the options, from the next turn on."""
         self.options = options
