@@ -26,7 +26,7 @@ __all__ = ["Lexicon", "Reading"]
 
 _MIN_SCORE = 0.62
 """Least 1 − distance / length of a long value."""
-_FREE_LENGTH = 1.6
+_FREE_LENGTH = 2.0
 """Short words have many neighbours ("milk", "make"): this much of the length earns no right to differ."""
 _GAIN = 0.8 * _MIN_SCORE
 """A unit of length must score above this to be worth explaining."""

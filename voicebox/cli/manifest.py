@@ -1,0 +1,102 @@
+"""Folders of recordings with a `manifest.jsonl`: reading them, and matching their labels to the skills'."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from faster_whisper.audio import decode_audio
+
+from voicebox.errors import ConfigError
+from voicebox.skills.types import Intent, Slot, SlotKind
+from voicebox.stt.types import SAMPLE_RATE, Audio
+
+__all__ = ["Row", "align_labels", "read_audio", "read_manifest"]
+
+_ENOUGH = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recording: with `intent` and `slots` it is a command, with `text` a transcript; `text` "" is no speech."""
+
+    path: Path
+    text: str | None = None
+    intent: str | None = None
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """The rows of a folder's manifest that can be scored.
+
+    Raises:
+        ConfigError: no manifest, or a line that is no such row.
+    """
+    file = folder / "manifest.jsonl"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        cure = "Give a folder with a manifest.jsonl: one JSON object a line, with path and text or intent and slots"
+        raise ConfigError(f"{file} cannot be read ({error.strerror})", cure=cure) from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            row = Row(folder / data["path"], data.get("text"), data.get("intent"), dict(data.get("slots") or {}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"Line {number} of {file} is no manifest row ({error})") from error
+        if row.text is not None or row.intent is not None:
+            rows.append(row)
+    return rows
+
+
+def read_audio(path: Path) -> Audio:
+    """A recording in any common format as mono float32 at 16 kHz.
+
+    Raises:
+        ConfigError: no such file, or no audio in it.
+    """
+    try:
+        audio = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
+    except Exception as error:  # the decoder has many errors of its own
+        raise ConfigError(f"{path} cannot be read as audio ({error})") from error
+    return np.asarray(audio, dtype=np.float32)
+
+
+def align_labels(rows: Sequence[Row], intents: Sequence[Intent]) -> dict[str, str]:
+    """Which of our intents each intent label of a manifest means.
+
+    A label that is one of our names means that one. Another one means the intent whose slots have the same names
+    and know the labelled values.
+
+    Raises:
+        ConfigError: a label that fits no intent.
+    """
+    names = {intent.name for intent in intents}
+    meanings: dict[str, str] = {}
+    for label in dict.fromkeys(row.intent for row in rows if row.intent is not None):
+        pairs = [pair for row in rows if row.intent == label for pair in row.slots.items()]
+        best = max(intents, key=lambda intent: _fit(pairs, intent), default=None)
+        if label in names:
+            meanings[label] = label
+        elif best is not None and pairs and _fit(pairs, best) >= _ENOUGH:
+            meanings[label] = best.name
+        else:
+            cure = "Enable the skill, or label the rows with its names of intents and slots"
+            raise ConfigError(f"The manifest's intent {label!r} is not one of the enabled skills'", cure=cure)
+    return meanings
+
+
+def _fit(pairs: Sequence[tuple[str, Any]], intent: Intent) -> float:
+    slots = {slot.name: slot for slot in intent.slots}
+    return sum(name in slots and _knows(slots[name], value) for name, value in pairs) / len(pairs) if pairs else 0.0
+
+
+def _knows(slot: Slot, value: Any) -> bool:
+    return slot.kind is not SlotKind.CHOICE or value in slot.values

@@ -1,0 +1,60 @@
+"""What the skills expect to hear, as text that Whisper takes for spoken before (its "previous text").
+
+Two or three example sentences of a skill with values filled in make the recogniser expect its words. Where the skill
+is not meant they make it hear orders in noise: use them only while the skill is plausible.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from voicebox.skills.templates import sample
+from voicebox.skills.types import Intent
+
+__all__ = ["bias_prompt"]
+
+_MAX_WORDS = 36
+"""About 48 tokens of Whisper's: each costs time at every decode."""
+_SENTENCES = 3
+_DRAWS = 48
+
+
+def bias_prompt(intents: Sequence[Intent], *, max_words: int = _MAX_WORDS) -> str:
+    """Two or three sentences of these intents as a recogniser would write them; the same ones every time.
+
+    The first intents count most: they have a sentence each, in turn, until three sentences or `max_words` are full.
+    Of many random fillings those are taken that bring the most new words. Empty without intents or examples.
+    """
+    said: set[str] = set()
+    prompt: list[str] = []
+    left = max_words
+    sentences = {intent.name: _sentences(intent) for intent in intents[:_SENTENCES]}
+    queue = [intent for intent in intents[:_SENTENCES] if intent.examples]
+    while queue and len(prompt) < _SENTENCES:
+        for intent in queue:
+            fitting = [text for text in sentences[intent.name] if len(text.split()) <= left]
+            if not fitting or len(prompt) == _SENTENCES:
+                queue = []
+                break
+            best = max(fitting, key=lambda text: (len(set(text.split()) - said), text))
+            said |= set(best.split())
+            prompt.append(_written(best))
+            left -= len(best.split())
+    return " ".join(prompt)
+
+
+def _sentences(intent: Intent) -> list[str]:
+    """Random sentences, always the same ones. Values in their canonical form only: its spelling is wanted."""
+    slots = tuple(replace(slot, values=dict.fromkeys(slot.values, ())) for slot in intent.slots)
+    plain = replace(intent, slots=slots)
+    rng = random.Random(intent.name)
+    return list(dict.fromkeys(sample(plain, rng).text for _ in range(_DRAWS)))
+
+
+def _written(text: str) -> str:
+    """As Whisper writes a sentence: a capital, "I", a full stop."""
+    text = re.sub(r"\bi\b", "I", text)
+    return text[:1].upper() + text[1:] + "."
