@@ -1,0 +1,193 @@
+"""A Whisper model in CTranslate2's format: loading, features, encoder, decoder, alignment; tokens in, tokens out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import tokenizers
+from faster_whisper.feature_extractor import FeatureExtractor
+from faster_whisper.tokenizer import Tokenizer
+
+from voicebox.errors import EngineError, ModelError
+from voicebox.stt.types import SAMPLE_RATE, Audio, Word
+
+__all__ = ["MAX_CONTEXT_S", "Decoded", "Encoded", "WhisperModel"]
+
+MAX_CONTEXT_S = 30.0
+"""Whisper's window."""
+
+MAX_PROMPT = 223
+"""Tokens of previous text that leave half of the text context for what is said."""
+
+_HOP = SAMPLE_RATE // 100
+_MAX_TEXT = 448
+
+Encoded = Any
+"""Encoder output of a batch, in the library's own array type, shape `(clips, frames / 2, width)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One clip's tokens, without the end of text; `finished` tells whether the model ended it itself."""
+
+    tokens: list[int]
+    avg_logprob: float
+    no_speech_prob: float
+    finished: bool
+
+
+class WhisperModel:
+    """The model, its tokenizers and its feature extractor. Call it from one thread at a time.
+
+    Args:
+        folder: holds model.bin, config.json, tokenizer.json and a vocabulary.
+        name: what errors call it.
+        device: "cpu", "cuda" or "auto".
+        compute_type: one of CTranslate2's; "auto" is int8 on a CPU and float16 on CUDA.
+        threads: CPU threads of one call.
+
+    Raises:
+        ModelError: the folder is not such a model.
+        EngineError: the device or the compute type is not available.
+    """
+
+    def __init__(self, folder: Path, name: str, *, device: str, compute_type: str, threads: int) -> None:
+        cure = f"Pull it again: voicebox models pull {name}"
+        for file in ("model.bin", "config.json", "tokenizer.json"):
+            if not (folder / file).is_file():
+                raise ModelError(f"The Whisper model {name} has no {file} in {folder}", cure=cure)
+        if device == "auto":
+            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        if compute_type == "auto":
+            compute_type = "int8" if device == "cpu" else "float16"
+        try:
+            self._vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises bare Exception
+            raise ModelError(f"{folder / 'tokenizer.json'} is no tokenizer ({error})", cure=cure) from error
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(folder), device=device, compute_type=compute_type, inter_threads=1, intra_threads=threads
+            )
+        except ValueError as error:
+            raise EngineError(f"{name} cannot run on {device} as {compute_type} ({error})") from error
+        except RuntimeError as error:
+            raise ModelError(f"The Whisper model {name} cannot be loaded ({error})", cure=cure) from error
+        self.device = device
+        self.compute_type: str = self._model.compute_type
+        self.multilingual: bool = self._model.is_multilingual
+        self._features = FeatureExtractor(feature_size=self._model.n_mels)
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._sounds: dict[int, int] = {}
+        self._sound_ids: dict[str, int] = {"": 0}
+
+    def tokenizer(self, language: str) -> Tokenizer:
+        """The tokenizer with the start sequence of a language.
+
+        Raises:
+            ModelError: Whisper knows no such language.
+        """
+        if language not in self._tokenizers:
+            try:
+                self._tokenizers[language] = Tokenizer(
+                    self._vocabulary, self.multilingual, task="transcribe", language=language
+                )
+            except ValueError as error:
+                raise ModelError(
+                    f"Whisper has no language {language!r}", cure="Use a code such as en or de."
+                ) from error
+        return self._tokenizers[language]
+
+    def prompt_tokens(self, text: str) -> list[int]:
+        """A text as previous text: its last tokens that fit, empty for an empty text."""
+        text = text.strip()
+        return self._vocabulary.encode(" " + text, add_special_tokens=False).ids[-MAX_PROMPT:] if text else []
+
+    def start(self, language: str, prompt: Sequence[int]) -> list[int]:
+        """What the decoder is given before it writes."""
+        tokenizer = self.tokenizer(language)
+        previous = [tokenizer.sot_prev, *prompt] if prompt else []
+        return [*previous, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+    def sounds(self, tokens: Sequence[int]) -> list[int]:
+        """For each token a number that tokens of equal letters share, whatever their case; 0 if it has none."""
+        for token in tokens:
+            if token not in self._sounds:
+                letters = "".join(c for c in self._vocabulary.decode([token]).lower() if c.isalnum() or c == "�")
+                # Bytes of a longer character decode to the replacement sign: such a token is its own sound.
+                key = f"#{token}" if "�" in letters else letters
+                self._sounds[token] = self._sound_ids.setdefault(key, len(self._sound_ids))
+        return [self._sounds[token] for token in tokens]
+
+    def encode(self, clips: Sequence[Audio], context_s: float) -> Encoded:
+        """Encode clips, zero-padded (or cut) to the same context of at most 30 s."""
+        frames = int(np.ceil(min(context_s, MAX_CONTEXT_S) * SAMPLE_RATE / _HOP / 2)) * 2
+        samples = frames * _HOP
+        features = []
+        for clip in clips:
+            padded = np.zeros(samples, np.float32)
+            padded[: min(len(clip), samples)] = clip[:samples]
+            features.append(self._features(padded, padding=0))
+        batch = np.ascontiguousarray(np.stack(features), np.float32)
+        return self._model.encode(ctranslate2.StorageView.from_array(batch))
+
+    def row(self, encoded: Encoded, at: int) -> Encoded:
+        """One clip's encoder output as a batch of its own."""
+        if encoded.shape[0] == 1:
+            return encoded
+        if self.device == "cpu":
+            return ctranslate2.StorageView.from_array(np.array(encoded)[at : at + 1])
+        host = np.array(encoded.to_device(ctranslate2.Device.cpu).to(ctranslate2.DataType.float32))
+        back = ctranslate2.StorageView.from_array(np.ascontiguousarray(host[at : at + 1]))
+        return back.to(encoded.dtype).to_device(ctranslate2.Device.cuda)
+
+    def detect_language(self, encoded: Encoded) -> list[str]:
+        """The likeliest language of each clip."""
+        return [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]
+
+    def generate(self, encoded: Encoded, starts: Sequence[list[int]], *, beam: int, max_tokens: int) -> list[Decoded]:
+        """Write at most `max_tokens` tokens for each clip; starts are of one length."""
+        room = min(max_tokens, _MAX_TEXT - len(starts[0]))
+        results = self._model.generate(
+            encoded,
+            list(starts),
+            beam_size=beam,
+            # CTranslate2 lets half of max_length be written, whatever the prompt.
+            max_length=max(len(starts[0]) + room, 2 * room),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        decoded = []
+        for result in results:
+            tokens, score = list(result.sequences_ids[0]), float(result.scores[0])
+            # The score is a mean over the tokens; Whisper's thresholds count the end of text too.
+            average = score * len(tokens) / (len(tokens) + 1)
+            decoded.append(Decoded(tokens, average, float(result.no_speech_prob), len(tokens) < room))
+        return decoded
+
+    def align(self, encoded: Encoded, language: str, tokens: Sequence[int], audio_s: float) -> tuple[Word, ...]:
+        """When each word of one clip was said (cross-attention and dynamic time warping)."""
+        tokenizer = self.tokenizer(language)
+        frames = int(audio_s * SAMPLE_RATE / _HOP)
+        (result,) = self._model.align(encoded, tokenizer.sot_sequence, [list(tokens)], [max(frames, 2)])
+        texts, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
+        pairs = np.array(result.alignments, np.int64).reshape(-1, 2)
+        # Where each token begins, in encoder frames of 20 ms; the end of text closes the last word.
+        first = np.searchsorted(pairs[:, 0], np.arange(len(tokens) + 1))
+        times = np.append(pairs[:, 1], pairs[-1, 1] + 1)[np.minimum(first, len(pairs))] * 2 * _HOP / SAMPLE_RATE
+        words: list[Word] = []
+        at = 0
+        for text, group in zip(texts[:-1], groups[:-1], strict=True):
+            end = at + len(group)
+            probability = float(np.mean(result.text_token_probs[at:end]))
+            word = Word(text.strip(), float(times[at]), float(min(times[end], audio_s)), probability)
+            if words and not any(c.isalnum() for c in word.text):
+                last = words.pop()
+                word = Word(last.text + word.text, last.start_s, last.end_s, last.probability)
+            words.append(word)
+            at = end
+        return tuple(words)

@@ -1,0 +1,53 @@
+"""The loop guard: Whisper with a short encoder context says its sentence again and again until it is stopped.
+
+A loop is cut where the words begin to repeat; how many tokens a clip can hold bounds what a loop can cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+__all__ = ["MIN_RUN", "cut_repeats", "token_budget"]
+
+MIN_RUN = 3
+"""Tokens that must repeat before it is a loop: people do say "no, no" and "bye bye"."""
+
+
+def cut_repeats(tokens: Sequence[int], sounds: Sequence[int] | None = None, *, finished: bool = True) -> list[int]:
+    """The tokens up to where they begin to repeat.
+
+    That is the first place where a run of at least `MIN_RUN` tokens is at once followed by itself; or else where the
+    tail, at least `MIN_RUN` long, is the head again; or, in a text that was stopped, where the tail begins to say
+    again what came just before it. A person who repeats himself like this is cut too.
+
+    Args:
+        tokens: token ids, in order.
+        sounds: what to compare instead of the ids, one per token, so that case and punctuation do not count; 0 stands
+            for a token without any sound, which neither makes nor breaks a run.
+        finished: the model ended the text itself.
+    """
+    keys = list(sounds) if sounds is not None else list(tokens)
+    heard = [i for i, key in enumerate(keys) if key or sounds is None]
+    cut = _repeat([keys[i] for i in heard], finished)
+    return list(tokens) if cut is None else list(tokens[: heard[cut]])
+
+
+def token_budget(seconds: float, per_second: float) -> int:
+    """How many tokens a clip may get in one go: what is usually said in that time, and four more."""
+    return ceil(seconds * per_second) + 4
+
+
+def _repeat(words: Sequence[int], finished: bool) -> int | None:
+    """Index of the first token that belongs to a repetition."""
+    count = len(words)
+    for at in range(MIN_RUN, count - MIN_RUN + 1):
+        for run in range(MIN_RUN, min(at, count - at) + 1):
+            if words[at - run : at] == words[at : at + run]:
+                return at
+    for at in range((count + 1) // 2, count - MIN_RUN + 1):
+        tail = count - at
+        periods = (at,) if finished else range(tail, at + 1)
+        if any(words[at:] == words[at - period : at - period + tail] for period in periods):
+            return at
+    return None
