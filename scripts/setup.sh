@@ -35,10 +35,11 @@ hash_of() { sha256sum | cut -c1-16; }
 install_packages() {
   local command=(apt-get install -y --no-install-recommends "$@") update=(apt-get update -q)
   command -v apt-get >/dev/null || die "these are missing: $*. Install them with this system's package manager."
-  say "installing system packages: $*"
   if [ "$(id -u)" = 0 ]; then
+    say "installing system packages: $*"
     DEBIAN_FRONTEND=noninteractive "${update[@]}" && DEBIAN_FRONTEND=noninteractive "${command[@]}"
   elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+    say "installing system packages with sudo: $*"
     sudo "${update[@]}" && sudo DEBIAN_FRONTEND=noninteractive "${command[@]}"
   else
     die "these packages are missing: $*. Ask an administrator for: ${command[*]}"
@@ -49,7 +50,7 @@ is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+  for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
     if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
       command -v "$candidate"
       return
