@@ -1,27 +1,14 @@
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from running_server import Running, Start
 from scripted import ScriptedEngines
 
 from voicebox.config import load_settings
-from voicebox.server.app import Application, create_app
+from voicebox.server.app import create_app
 from voicebox.server.lifecycle import running
-
-Start = Callable[..., AbstractAsyncContextManager["Running"]]
-
-
-@dataclass
-class Running:
-    url: str
-    engines: ScriptedEngines
-    app: Application
-
-    @property
-    def ws(self) -> str:
-        return self.url.replace("http", "ws", 1) + "/v1/realtime"
 
 
 @pytest.fixture

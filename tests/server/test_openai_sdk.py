@@ -1,14 +1,16 @@
 """The unmodified OpenAI SDK over loopback."""
 
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import openai
-from conftest import Start
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
+from running_server import Running, Start
 from scripted import TEXT, ScriptedEngines, tone
 
 from voicebox.audio.formats import PCM16_24K
@@ -41,6 +43,15 @@ TURN = [
 ]
 
 
+@asynccontextmanager
+async def dial(server: Running) -> AsyncIterator[Any]:
+    async with (
+        openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client,
+        client.realtime.connect(model="gpt-realtime") as connection,
+    ):
+        yield connection
+
+
 def append(audio: np.ndarray[Any, Any]) -> list[str]:
     step = 480
     return [
@@ -51,15 +62,14 @@ def append(audio: np.ndarray[Any, Any]) -> list[str]:
 async def test_a_spoken_turn(start: Start) -> None:
     speech = np.concatenate((tone(0.5, 24_000), np.zeros(12_000, np.float32)))
     events: list[Any] = []
-    async with start() as server, openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-        async with client.realtime.connect(model="gpt-realtime") as connection:
-            await connection.session.update(session={"type": "realtime", "instructions": "Be brief."})
-            for piece in append(speech):
-                await connection.input_audio_buffer.append(audio=piece)
-            async for event in connection:
-                events.append(event)
-                if event.type == "rate_limits.updated":
-                    break
+    async with start() as server, dial(server) as connection:
+        await connection.session.update(session={"type": "realtime", "instructions": "Be brief."})
+        for piece in append(speech):
+            await connection.input_audio_buffer.append(audio=piece)
+        async for event in connection:
+            events.append(event)
+            if event.type == "rate_limits.updated":
+                break
         assert server.engines.sessions[0].options.instructions == "Be brief."
 
     # A delta may come in any number of pieces.
@@ -88,47 +98,45 @@ async def test_a_spoken_turn(start: Start) -> None:
 
 async def test_two_turns_in_one_session_and_an_item_to_look_up(start: Start) -> None:
     speech = append(np.concatenate((tone(0.3, 24_000), np.zeros(9_600, np.float32))))
-    async with start() as server, openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-        async with client.realtime.connect(model="gpt-realtime") as connection:
-            done, previous = 0, []
-            for piece in speech * 2:
-                await connection.input_audio_buffer.append(audio=piece)
-            async for event in connection:
-                if event.type == "conversation.item.added":
-                    previous.append((event.previous_item_id, event.item.id))
-                done += event.type == "response.done"
-                if done == 2:
-                    break
-            assert [before for before, _ in previous] == [None] + [item for _, item in previous[:-1]]
-            await connection.conversation.item.retrieve(item_id=previous[0][1])
-            async for event in connection:
-                if event.type == "conversation.item.retrieved":
-                    assert event.item.content[0].transcript == "Set a timer for ten minutes."
-                    break
+    async with start() as server, dial(server) as connection:
+        done, previous = 0, []
+        for piece in speech * 2:
+            await connection.input_audio_buffer.append(audio=piece)
+        async for event in connection:
+            if event.type == "conversation.item.added":
+                previous.append((event.previous_item_id, event.item.id))
+            done += event.type == "response.done"
+            if done == 2:
+                break
+        assert [before for before, _ in previous] == [None] + [item for _, item in previous[:-1]]
+        await connection.conversation.item.retrieve(item_id=previous[0][1])
+        async for event in connection:
+            if event.type == "conversation.item.retrieved":
+                assert event.item.content[0].transcript == "Set a timer for ten minutes."
+                break
 
 
 async def test_typed_turn_and_cancel(start: Start) -> None:
     engines = ScriptedEngines(hold=True)
-    async with start(engines) as server, openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-        async with client.realtime.connect(model="gpt-realtime") as connection:
-            await connection.conversation.item.create(
-                item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
-            )
-            await connection.response.create(response={"instructions": "Shout.", "metadata": {"topic": "x"}})
-            async for event in connection:
-                if event.type == "response.content_part.added":
-                    await connection.response.cancel()
-                if event.type == "response.done":
-                    break
-            assert event.response.status == "cancelled"
-            assert event.response.status_details.reason == "client_cancelled"
-            assert event.response.metadata == {"topic": "x"}
-            assert event.response.output[0].status == "incomplete"
-            await connection.response.cancel(event_id="mine")
-            async for event in connection:
-                if event.type == "error":
-                    break
-            assert event.error.event_id == "mine"
-            assert event.error.code == "response_cancel_not_active"
+    async with start(engines) as server, dial(server) as connection:
+        await connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
+        )
+        await connection.response.create(response={"instructions": "Shout.", "metadata": {"topic": "x"}})
+        async for event in connection:
+            if event.type == "response.content_part.added":
+                await connection.response.cancel()
+            if event.type == "response.done":
+                break
+        assert event.response.status == "cancelled"
+        assert event.response.status_details.reason == "client_cancelled"
+        assert event.response.metadata == {"topic": "x"}
+        assert event.response.output[0].status == "incomplete"
+        await connection.response.cancel(event_id="mine")
+        async for event in connection:
+            if event.type == "error":
+                break
+        assert event.error.event_id == "mine"
+        assert event.error.code == "response_cancel_not_active"
     assert engines.sessions[0].calls == [("text", "Hello"), ("reply", "Shout.")]
     assert engines.sessions[0].closed == 1

@@ -1,0 +1,136 @@
+import json
+from typing import Any
+
+import pytest
+from openai.types.realtime import RealtimeSessionCreateRequest
+
+from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K
+from voicebox.conversation.ports import SessionOptions
+from voicebox.transports.realtime.protocol import ProtocolError, SessionUpdate, parse
+from voicebox.transports.realtime.session_config import SessionConfig
+
+
+def update(config: SessionConfig, **session: Any) -> None:
+    event = parse(json.dumps({"type": "session.update", "session": {"type": "realtime", **session}}))
+    assert isinstance(event, SessionUpdate)
+    config.apply(event.session)
+
+
+def turn_detection(config: SessionConfig, value: Any) -> Any:
+    update(config, audio={"input": {"turn_detection": value}})
+    return config.resource()["audio"]["input"]["turn_detection"]
+
+
+def test_the_start_is_a_session_that_the_sdk_knows() -> None:
+    config = SessionConfig()
+    RealtimeSessionCreateRequest.model_validate(config.resource())
+    assert config.options() == SessionOptions()
+
+
+def test_bare_semantic_vad_is_echoed_with_what_is_in_effect() -> None:
+    echo = turn_detection(SessionConfig(), {"type": "semantic_vad"})
+    assert echo == {
+        "type": "semantic_vad",
+        "eagerness": "auto",
+        "create_response": True,
+        "interrupt_response": True,
+    }
+
+
+def test_server_vad_with_its_defaults() -> None:
+    config = SessionConfig()
+    echo = turn_detection(config, {"type": "server_vad"})
+    assert (echo["threshold"], echo["silence_duration_ms"], echo["interrupt_response"]) == (0.5, 500, True)
+    options = config.options()
+    assert (options.server_vad, options.silence_ms, options.vad_threshold) == (True, 500, 0.5)
+
+
+def test_server_vad_with_everything() -> None:
+    config = SessionConfig()
+    wish = {
+        "type": "server_vad",
+        "threshold": 0.7,
+        "silence_duration_ms": 900,
+        "create_response": False,
+        "interrupt_response": False,
+    }
+    turn_detection(config, wish)
+    options = config.options()
+    assert (options.vad_threshold, options.silence_ms) == (0.7, 900)
+    assert (options.respond, options.interruptible) == (False, False)
+
+
+def test_null_is_push_to_talk_and_absence_changes_nothing() -> None:
+    config = SessionConfig()
+    assert turn_detection(config, None) is None
+    options = config.options()
+    assert (options.server_vad, options.respond) == (False, False)
+    update(config, audio={"input": {}})
+    assert not config.options().server_vad
+
+
+def test_formats() -> None:
+    config = SessionConfig()
+    assert (config.input_format, config.output_format) == (PCM16_24K, PCM16_24K)
+    formats = {"input": {"format": {"type": "audio/pcmu"}}, "output": {"format": {"type": "audio/pcma"}}}
+    update(config, audio=formats)
+    assert (config.input_format, config.output_format) == (PCMU_8K, PCMA_8K)
+    assert config.resource()["audio"]["output"]["format"] == {"type": "audio/pcma"}
+
+
+def test_text_modality_and_instructions() -> None:
+    config = SessionConfig()
+    update(config, output_modalities=["text"], instructions="Be brief.")
+    assert not config.options().speak
+    assert config.options().instructions == "Be brief."
+    update(config, tracing="auto")
+    assert config.options().instructions == "Be brief."
+    update(config, instructions=None)
+    assert config.options().instructions == ""
+
+
+def test_what_is_only_wished_for_is_not_echoed() -> None:
+    config = SessionConfig(voice="joe")
+    update(
+        config,
+        tracing="auto",
+        audio={"output": {"voice": "marin", "speed": 1.5}, "input": {"noise_reduction": {"type": "near_field"}}},
+    )
+    resource = config.resource()
+    assert resource["tracing"] is None
+    assert resource["audio"]["output"]["voice"] == "joe"
+    assert resource["audio"]["output"]["speed"] == 1.0
+    assert resource["audio"]["input"]["noise_reduction"] is None
+
+
+def test_transcription_can_be_turned_off() -> None:
+    config = SessionConfig(stt_model="whisper-base")
+    assert config.resource()["audio"]["input"]["transcription"]["model"] == "whisper-base"
+    update(config, audio={"input": {"transcription": None}})
+    assert config.resource()["audio"]["input"]["transcription"] is None
+
+
+def test_tools_are_refused_and_nothing_else_of_that_update_happens() -> None:
+    config = SessionConfig()
+    with pytest.raises(ProtocolError) as caught:
+        update(config, instructions="new", tools=[{"type": "function", "name": "x"}])
+    assert caught.value.param == "session.tools"
+    assert config.instructions == ""
+    update(config, tools=[])
+
+
+def test_the_echo_can_be_sent_back() -> None:
+    config = SessionConfig(instructions="Be brief.")
+    before = config.resource()
+    event = parse(json.dumps({"type": "session.update", "session": before}))
+    assert isinstance(event, SessionUpdate)
+    config.apply(event.session)
+    assert config.resource() == before
+
+
+def test_skills_of_the_session() -> None:
+    config = SessionConfig()
+    update(config, voicebox={"skills": ["timer"]})
+    assert config.options().skills == ("timer",)
+    update(config, voicebox={"skills": None})
+    assert config.options().skills is None
