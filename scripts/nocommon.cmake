@@ -1,3 +1,3 @@
-# Included by llama.cpp's project() call. llama-cpp-python forces this on; nothing here needs llama.cpp's `common`,
-# and leaving it out saves about half of the compile time.
+# Included by llama.cpp's project() call. llama-cpp-python forces `common` on in the cache; nothing here uses it, and
+# leaving it out makes the build shorter.
 set(LLAMA_BUILD_COMMON OFF)
