@@ -1,0 +1,245 @@
+"""Jobs of many sessions onto one recogniser: one thread, the urgent first, like with like."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from math import inf
+
+from voicebox.errors import EngineError
+from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Recognizer
+
+__all__ = ["BatcherStats", "SttBatcher"]
+
+_RECENT = 512
+_LOAD_WINDOW_S = 2.0
+_BUCKET_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherStats:
+    """What a batcher did: totals since its start, and its last jobs and passes for percentiles.
+
+    `replaced` counts partials that gave way to newer jobs, `cancelled` those that their sessions gave up, `wait_ms` is
+    per job, `decode_ms` and `batch_sizes` are per pass.
+    """
+
+    waiting: int
+    submitted: int
+    completed: int
+    failed: int
+    replaced: int
+    cancelled: int
+    wait_ms: tuple[float, ...]
+    decode_ms: tuple[float, ...]
+    batch_sizes: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    clip: Clip
+    session: str
+    priority: Priority
+    deadline_s: float
+    number: int
+    submitted_s: float
+    future: Future[Hypothesis] = field(default_factory=Future)
+
+    @property
+    def urgency(self) -> tuple[int, float, int]:
+        return self.priority, self.deadline_s, self.number
+
+    def goes_with(self, other: _Job) -> bool:
+        """Whether the two can share a pass at no one's cost: a final does not carry partials along."""
+        return (
+            self.priority == other.priority
+            and self.clip.beam == other.clip.beam
+            and self.clip.prompt == other.clip.prompt
+            and abs(len(self.clip.audio) - len(other.clip.audio)) <= _BUCKET_S * SAMPLE_RATE
+        )
+
+
+class SttBatcher:
+    """One recogniser for all sessions (a `Transcriber`). Its methods may be called from any thread.
+
+    Finals go before pause decodes before partials, and within these the earliest deadline first. Jobs of equal
+    priority, prompt and like length share a pass. A pass is never interrupted, so passes of partials are kept short.
+
+    Args:
+        recognizer: called from the batcher's own thread only.
+        max_waiting: jobs that may wait; beyond, partials give way, and then submitting fails.
+        max_batch: finals or pause decodes in one pass.
+        max_partials: partials in one pass.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        *,
+        max_waiting: int = 256,
+        max_batch: int = 8,
+        max_partials: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._recognizer = recognizer
+        self._max_waiting = max_waiting
+        self._max_batch = max_batch
+        self._max_partials = max_partials
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting: list[_Job] = []
+        self._closed = False
+        self._number = 0
+        self._completed = self._failed = self._replaced = self._cancelled = 0
+        self._waits: deque[float] = deque(maxlen=_RECENT)
+        self._passes: deque[tuple[float, int]] = deque(maxlen=_RECENT)
+        self._busy: deque[tuple[float, float]] = deque()
+        self._began: float | None = None
+        self._thread = threading.Thread(target=self._serve, name=f"stt-{recognizer.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """The recogniser's name in the catalog."""
+        return self._recognizer.name
+
+    @property
+    def load(self) -> float:
+        """Share of the last two seconds (0 to 1) in which the recogniser was busy."""
+        with self._changed:
+            now = self._clock()
+            begin = now - _LOAD_WINDOW_S
+            spans = [*self._busy, *([(self._began, now)] if self._began is not None else [])]
+            return min(1.0, sum(max(0.0, end - max(start, begin)) for start, end in spans) / _LOAD_WINDOW_S)
+
+    @property
+    def stats(self) -> BatcherStats:
+        """A snapshot for metrics."""
+        with self._changed:
+            return BatcherStats(
+                waiting=len(self._waiting),
+                submitted=self._number,
+                completed=self._completed,
+                failed=self._failed,
+                replaced=self._replaced,
+                cancelled=self._cancelled,
+                wait_ms=tuple(self._waits),
+                decode_ms=tuple(ms for ms, _ in self._passes),
+                batch_sizes=tuple(size for _, size in self._passes),
+            )
+
+    def submit(
+        self, clip: Clip, *, session: str, priority: Priority, deadline_s: float | None = None
+    ) -> Future[Hypothesis]:
+        """Queue a clip; `deadline_s` is on the monotonic clock and orders jobs of equal priority.
+
+        Any newer job of a session cancels the partial of it that still waits. Cancelling a waiting future removes the
+        job. What the recogniser raises for a clip reaches its future alone.
+
+        Raises:
+            EngineError: the batcher is closed, or full of jobs that are more urgent.
+        """
+        with self._changed:
+            if self._closed:
+                raise EngineError(f"The recogniser {self.name} is closed")
+            given_up = [j for j in self._waiting if j.session == session and j.priority == Priority.PARTIAL]
+            if len(self._waiting) - len(given_up) >= self._max_waiting:
+                given_up += self._evict(priority, given_up)
+            job = _Job(clip, session, priority, inf if deadline_s is None else deadline_s, self._number, self._clock())
+            self._number += 1
+            self._replaced += len(given_up)
+            self._waiting = [j for j in self._waiting if j not in given_up]
+            self._waiting.append(job)
+            self._changed.notify()
+        # Outside the lock: callbacks of a future are foreign code.
+        for old in given_up:
+            old.future.cancel()
+        job.future.add_done_callback(lambda future: self._forget(job) if future.cancelled() else None)
+        return job.future
+
+    def close(self, *, drain: bool = True, timeout_s: float | None = None) -> None:
+        """Take no more jobs and end the thread once all that wait are done; without `drain` they are cancelled."""
+        with self._changed:
+            self._closed = True
+            dropped, self._waiting = ([], self._waiting) if drain else (self._waiting, [])
+            self._cancelled += len(dropped)
+            self._changed.notify()
+        for job in dropped:
+            job.future.cancel()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+
+    def _evict(self, priority: Priority, given_up: Sequence[_Job]) -> list[_Job]:
+        """The partial that makes room for a more urgent job: the oldest of those due last."""
+        partials = [j for j in self._waiting if j.priority == Priority.PARTIAL and j not in given_up]
+        if priority == Priority.PARTIAL or not partials:
+            raise EngineError(
+                f"The recogniser {self.name} has {len(self._waiting)} jobs waiting", cure="Open fewer sessions."
+            )
+        return [min(partials, key=lambda j: (-j.deadline_s, j.number))]
+
+    def _forget(self, job: _Job) -> None:
+        with self._changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._cancelled += 1
+
+    def _serve(self) -> None:
+        while batch := self._next():
+            self._decode(batch)
+
+    def _next(self) -> list[_Job]:
+        """The next pass; empty when the batcher is closed and drained."""
+        with self._changed:
+            while True:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if not self._waiting:
+                    return []
+                self._waiting.sort(key=lambda job: job.urgency)
+                head = self._waiting[0]
+                size = self._max_partials if head.priority == Priority.PARTIAL else self._max_batch
+                batch = [job for job in self._waiting if job.goes_with(head)][:size]
+                self._waiting = [job for job in self._waiting if job not in batch]
+                running = [job for job in batch if job.future.set_running_or_notify_cancel()]
+                self._cancelled += len(batch) - len(running)
+                if running:
+                    self._began = self._clock()
+                    self._waits.extend((self._began - job.submitted_s) * 1000 for job in running)
+                    return running
+
+    def _decode(self, batch: Sequence[_Job]) -> None:
+        outcomes = self._outcomes(batch)
+        with self._changed:
+            now, began = self._clock(), self._began
+            if began is not None:
+                self._busy.append((began, now))
+                self._passes.append(((now - began) * 1000, len(batch)))
+            self._began = None
+            while self._busy and self._busy[0][1] < now - _LOAD_WINDOW_S:
+                self._busy.popleft()
+            failures = sum(isinstance(outcome, Exception) for outcome in outcomes)
+            self._failed += failures
+            self._completed += len(batch) - failures
+        for job, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+    def _outcomes(self, batch: Sequence[_Job]) -> Sequence[Hypothesis | Exception]:
+        try:
+            hypotheses = self._recognizer.decode([job.clip for job in batch])
+            if len(hypotheses) != len(batch):
+                raise EngineError(f"{self.name} gave {len(hypotheses)} hypotheses for {len(batch)} clips")
+        except Exception as error:
+            if len(batch) == 1:
+                return [error]
+            # One bad clip must not fail its neighbours.
+            return [outcome for job in batch for outcome in self._outcomes([job])]
+        return hypotheses
