@@ -140,10 +140,7 @@ class Session:
             raise EngineError("this session is closed")
         for frame in self._ears.frames(audio):
             end_s, fact = self._ears.hear(frame, wall=self._wall())
-            if fact is not None:
-                self._tell(fact)
-            elif not isinstance(self._state.caller, Quiet):
-                self._tell(f.Tick())
+            self._tell(fact or f.Tick())
             self._maybe_partial(end_s)
 
     def commit_audio(self) -> None:
