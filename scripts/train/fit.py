@@ -25,7 +25,6 @@ HARD_SHARE = 0.3
 """Weight of the true label against the teacher's distribution."""
 _EMA = 0.98
 _EMA_EVERY = 10
-_SAVE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def _loss(net: IntentNet, batch: Batch, targets: Targets) -> Tensor:
 
 def fit(
     net: IntentNet, batcher: Batcher, targets: Targets, *, cpu_s: float, checkpoint: Path, seed: int,
-    progress: Callable[[float, float], None], batch_size: int = 64, peak: float = 1.2e-3,
+    progress: Callable[[float, float], None], batch_size: int = 64, peak: float = 1.2e-3, save_every_s: float = 60.0,
 ) -> IntentNet:  # fmt: skip
     """Train until `cpu_s` seconds of this process's CPU time are spent, the time before a resume included.
 
@@ -81,11 +80,12 @@ def fit(
         batcher: makes batches.
         targets: labels and teacher of the batcher's examples.
         cpu_s: CPU seconds; the learning rate falls to zero over them.
-        checkpoint: written every minute, read at the start where it is there, removed by nobody.
+        checkpoint: written every `save_every_s`, read at the start where it is there, removed by nobody.
         seed: of all chance.
         progress: gets the share of the time that is spent and the running loss.
         batch_size: sentences per step.
         peak: highest learning rate.
+        save_every_s: CPU seconds between checkpoints.
 
     Returns:
         The exponential moving average of the weights.
@@ -130,13 +130,17 @@ def fit(
                     mean.lerp_(value, 1.0 - min(_EMA, step / (step + 100)))
         spent += time.process_time() - began
         progress(min(1.0, spent / cpu_s), running)
-        if spent - saved > _SAVE_EVERY_S:
+        if spent - saved > save_every_s or spent >= cpu_s:
             saved = spent
-            temporary = checkpoint.with_suffix(".tmp")
-            torch.save(
-                {"net": net.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-                 "spent": spent, "step": step, "running": running}, temporary,
-            )  # fmt: skip
-            temporary.replace(checkpoint)
+            _save(checkpoint, net, average, optimizer, {"spent": spent, "step": step, "running": running})
     average.eval()
     return average
+
+
+def _save(
+    checkpoint: Path, net: IntentNet, average: IntentNet, optimizer: torch.optim.Optimizer, rest: dict[str, float]
+) -> None:
+    temporary = checkpoint.with_suffix(".tmp")
+    states = {"net": net.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save({**states, **rest}, temporary)
+    temporary.replace(checkpoint)
