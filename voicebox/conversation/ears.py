@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from voicebox.conversation.clock import SessionClock
 from voicebox.conversation.segmenter import Segmenter, VoicePaused, VoiceStarted
-from voicebox.stt.stream import PreRoll, Utterance
+from voicebox.stt.stream import PartialSchedule, PreRoll, Utterance
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.vad.types import FRAME_SAMPLES, VadStream
 
@@ -31,6 +31,7 @@ class Ears:
         self.utterance = Utterance()
         self._vad = vad
         self._preroll = PreRoll()
+        self._partials = PartialSchedule()
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
         self._open = False
 
@@ -55,9 +56,13 @@ class Ears:
 
     def open(self) -> None:
         """A turn begins: its utterance starts with the pre-roll."""
-        self.utterance = Utterance()
-        self.utterance.append(self._preroll.take())
+        self.utterance = Utterance(self._preroll.take())
+        self._partials = PartialSchedule()
         self._open = True
+
+    def partial_due(self, now: float, *, load: float) -> bool:
+        """Whether the growing utterance is to be decoded again, given the recogniser's load; asking counts as doing."""
+        return self._partials.poll(now, audio_s=self.utterance.duration_s, load=load)
 
     def shut(self) -> None:
         """The turn is over; its utterance stays readable until the next `open`."""
@@ -66,5 +71,5 @@ class Ears:
     def clear(self) -> None:
         """Forget what was heard and not yet judged."""
         self._rest = np.zeros(0, np.float32)
-        self._preroll.clear()
+        self._preroll.take()
         self.segmenter.reset()

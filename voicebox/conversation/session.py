@@ -34,16 +34,13 @@ from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import Message
 from voicebox.routing.answer import Answer, Answerer, Context
 from voicebox.skills.types import Control, Dialog, Understanding
-from voicebox.stt.stream import normalize, partial_interval_s
+from voicebox.stt.stream import normalize
 from voicebox.stt.types import Clip, Hypothesis, Priority, Transcriber
 from voicebox.vad.types import VoiceActivityDetector
 
 __all__ = ["Session", "SessionEngines"]
 
 _log = logging.getLogger(__name__)
-
-_MIN_PARTIAL_S = 0.5
-"""Shorter speech is not worth a partial."""
 
 _URGENCY = {
     f.Kind.PARTIAL: (Priority.PARTIAL, 0.4),
@@ -106,7 +103,6 @@ class Session:
         self._spoken: Answer | None = None
         """The answer that is being spoken."""
         self._marks = Marks(0.0, 0.0)
-        self._partial_due_s = 0.0
         self._decoding_partial = False
         self._texts: set[str] = set()
         """Turns that did not come as speech: the client knows of them already."""
@@ -212,10 +208,9 @@ class Session:
 
     def _maybe_partial(self, now: float) -> None:
         caller = self._state.caller
-        if not isinstance(caller, Speech) or caller.paused or self._decoding_partial or now < self._partial_due_s:
+        if not isinstance(caller, Speech) or caller.paused or self._decoding_partial:
             return
-        if self._ears.utterance.duration_s >= _MIN_PARTIAL_S:
-            self._partial_due_s = now + partial_interval_s(self._engines.transcriber.load)
+        if self._ears.partial_due(now, load=self._engines.transcriber.load):
             self._decoding_partial = True
             self._spawn(self._decode(caller.turn, f.Kind.PARTIAL, 0))
 
@@ -232,10 +227,11 @@ class Session:
         utterance, context, prompt = self._ears.utterance, self._context(), ""
         if kind is not f.Kind.PARTIAL:
             reflex = self._engines.answerer.reflex
-            prompt = reflex.bias(utterance.text, dialog=self._dialog, skills=self.options.skills)
+            so_far = self._words.understanding.text if self._words else ""
+            prompt = reflex.bias(so_far, dialog=self._dialog, skills=self.options.skills)
         priority, within_s = _URGENCY[kind]
         future = self._engines.transcriber.submit(
-            Clip(utterance.audio(), prompt=prompt),
+            Clip(utterance.audio, prompt=prompt),
             session=self._id,
             priority=priority,
             deadline_s=time.monotonic() + within_s,
@@ -243,8 +239,7 @@ class Session:
         hypothesis = await asyncio.wrap_future(future)
         if hypothesis.rejected or not hypothesis.text.strip():
             return f.Heard(turn, kind, pause, "", noise=True)
-        text = hypothesis.text.strip()
-        stable = utterance.agree(text)
+        stable, text = utterance.agree(hypothesis.text)
         understanding = await self._engines.answerer.understand(text, context)
         if utterance is self._ears.utterance:
             self._words = _Words(normalize(text), understanding, hypothesis, self._now())
@@ -278,7 +273,6 @@ class Session:
             case f.Opened(turn, at_s):
                 self._ears.open()
                 self._words = None
-                self._partial_due_s = 0.0
                 self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
             case f.Decode(turn, kind, pause):
                 self._spawn(self._decode(turn, kind, pause))
