@@ -31,6 +31,7 @@ class LlamaChat:
         step_tokens: most tokens in one decode. A reply that begins, or a cancellation, waits for at most one.
         sampling: how to choose tokens; greedy by default, which is what short answers want.
         max_sentences: a reply ends after this many.
+        examples: turns that follow a leading system message in every prompt, to show how to answer.
         gpu_layers: layers on the GPU where llama.cpp was built for one; -1 for all.
 
     Raises:
@@ -47,6 +48,7 @@ class LlamaChat:
         step_tokens: int = 32,
         sampling: Sampling | None = None,
         max_sentences: int = 3,
+        examples: Sequence[Message] = (),
         gpu_layers: int = 0,
     ) -> None:
         self._engine = LlamaEngine(
@@ -64,7 +66,7 @@ class LlamaChat:
             raise
         self._sampling = sampling or Sampling()
         self._max_sentences = max_sentences
-        self._opening: tuple[Message, ...] = ()
+        self._examples = tuple(examples)
 
     @property
     def name(self) -> str:
@@ -76,9 +78,9 @@ class LlamaChat:
         """The engine, for its counters."""
         return self._engine
 
-    def pin(self, opening: Sequence[Message]) -> Future[None]:
-        """Compute once and keep what every conversation begins with (see `persona.opening`)."""
-        self._opening = tuple(opening)
+    def pin(self, system: str) -> Future[None]:
+        """Compute once and keep what every conversation begins with: the system message and the examples."""
+        opening = [Message("system", system), *self._examples]
         a, b = (self._template.tokens([*opening, Message("user", word)]) for word in ("a", "b"))
         return self._engine.pin(a[: common_prefix(a, b)])
 
@@ -166,8 +168,10 @@ class LlamaChat:
             raise EngineError("There are no messages to answer")
         room = self._engine.max_prompt - max_tokens
         kept = list(messages)
-        first = len(self._opening) if tuple(kept[: len(self._opening)]) == self._opening else 0
-        first = max(first, int(kept[0].role == "system"))
+        first = 0
+        if kept[0].role == "system":
+            kept[1:1] = self._examples
+            first = 1 + len(self._examples)
         tokens = self._template.tokens(kept, open_end=open_end)
         while len(tokens) > room and len(kept) > first + 1:
             del kept[first]
