@@ -179,7 +179,7 @@ class Call:
             self.reflex,  # type: ignore[arg-type]
             self.speaker,
             lambda: chat,
-            lambda instructions: (Message("system", instructions),),
+            lambda instructions: instructions,
         )
         engines = SessionEngines(LoudnessVad(), self.stt, answerer, silence=self.silenced.append)
         self.session = Session(

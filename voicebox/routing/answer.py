@@ -131,15 +131,15 @@ class Answerer:
         reflex: Reflex,
         speaker: Speaker,
         chat: Callable[[], ChatModel | None],
-        opening: Callable[[str], tuple[Message, ...]],
+        system: Callable[[str], str],
         fallback: str = "Sorry, I can't help with that yet.",
     ) -> None:
-        """`chat` gives the instruct model once it is there; `opening` makes what comes before every conversation with
-        it from the client's instructions."""
+        """`chat` gives the instruct model once it is there; `system` makes its system message from the client's
+        instructions."""
         self.reflex = reflex
         self._speaker = speaker
         self._chat = chat
-        self._opening = opening
+        self._system = system
         self._fallback = fallback
 
     async def understand(self, text: str, context: Context) -> Understanding:
@@ -182,7 +182,7 @@ class Answerer:
 
     def _messages(self, text: str, context: Context) -> Sequence[Message]:
         return (
-            *self._opening(context.instructions),
+            Message("system", self._system(context.instructions)),
             *context.history,
             Message("user", text),
         )

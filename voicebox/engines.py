@@ -1,0 +1,263 @@
+"""The composition root: the engines that the settings name, built once per process, and sessions made on them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from voicebox.audio.resample import resample
+from voicebox.config import Settings, SttSettings
+from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.ports import Emit, SessionOptions
+from voicebox.conversation.session import Session, SessionEngines
+from voicebox.errors import ConfigError
+from voicebox.llm.chat import LlamaChat
+from voicebox.llm.intent import LlamaIntentModel
+from voicebox.llm.persona import EXAMPLES, capabilities, system_prompt
+from voicebox.llm.sampling import Sampling
+from voicebox.llm.types import ChatModel
+from voicebox.models.background import BackgroundPull
+from voicebox.models.catalog import catalog
+from voicebox.models.choose import Measured, choose_stt
+from voicebox.models.hardware import hardware
+from voicebox.models.store import installed, locate
+from voicebox.routing.answer import Answerer
+from voicebox.routing.reflex import Reflex
+from voicebox.skills.registry import Registry, default_registry
+from voicebox.skills.state import Household
+from voicebox.stt.batcher import SttBatcher
+from voicebox.stt.lexicon import Lexicon
+from voicebox.stt.speed import PROBE_TEXT, partial_ms
+from voicebox.stt.types import SAMPLE_RATE
+from voicebox.stt.whisper import WhisperRecognizer
+from voicebox.tts.piper import PiperSynthesizer
+from voicebox.tts.speaker import PiperSpeaker
+from voicebox.tts.types import Synthesizer
+from voicebox.vad.silero import SileroVad
+
+__all__ = ["Engines"]
+
+_log = logging.getLogger(__name__)
+
+_RETRY_PULL_S = 300.0
+_STT_BEST_FIRST = ("whisper-base", "whisper-tiny.en")
+INTENT_MODEL = "voicebox-intent"
+
+
+class Engines:
+    """All engines of a process. Build it before the event loop takes sessions; close it after the last one is gone."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Load what talking needs, in the order in which it fails most likely.
+
+        Raises:
+            ModelError: a model is missing or cannot be loaded.
+            ConfigError: a setting names something that is not there.
+        """
+        self.settings = settings
+        self._zone = _zone(settings.skills.timezone)
+        self._lock = threading.Lock()
+        self._chat: LlamaChat | None = None
+        self._closed = False
+        self._sessions: dict[str, Session] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self.household = Household()
+        registry = default_registry(self.household)
+        self.registry: Registry = registry.enabled(settings.skills.enabled) if settings.skills.enabled else registry
+        self.intent = LlamaIntentModel(
+            locate(settings.intent.model or INTENT_MODEL),
+            max_sessions=settings.intent.max_sessions,
+            threads=settings.intent.threads,
+        )
+        self.vad = SileroVad()
+        synthesizer = PiperSynthesizer(locate(settings.tts.voice), settings.tts.threads, name=settings.tts.voice)
+        self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb)
+        recognizer = _recognizer(settings.stt, synthesizer)
+        self.stt_name = recognizer.name
+        self.transcriber = SttBatcher(recognizer)
+        lexicon = Lexicon({intent.name: intent.slots for intent in self.registry.intents()})
+        self.reflex = Reflex(self.registry, self.intent, lexicon)
+        self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
+        conversation = settings.conversation
+        self._session_engines = SessionEngines(
+            vad=self.vad,
+            transcriber=self.transcriber,
+            answerer=self.answerer,
+            endpoint=EndpointPolicy(
+                short_ms=conversation.short_ms, unknown_ms=conversation.unknown_ms, long_ms=conversation.long_ms
+            ),
+            silence=self.household.silence,
+        )
+        self.speaker.warm(self.registry.warm_phrases())
+        self.pull = self._start_chat()
+
+    @classmethod
+    def build(cls, settings: Settings) -> Engines:
+        """Load what the settings name; see `__init__`."""
+        if settings.models.dir is not None:
+            os.environ["VOICEBOX_MODELS_DIR"] = str(settings.models.dir)
+        return cls(settings)
+
+    def session(self, emit: Emit, options: SessionOptions) -> Session:
+        """A new conversation on these engines. Call it on the event loop."""
+        session = Session(f"sess_{secrets.token_urlsafe(16)}", self._session_engines, emit, options, today=self.today)
+        self._sessions[session.id] = session
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.create_task(self._tick())
+        return session
+
+    def today(self) -> datetime:
+        """Local time where the assistant lives."""
+        return datetime.now(self._zone)
+
+    def health(self) -> dict[str, Any]:
+        """What `/health` and `voicebox doctor` show."""
+        chat = self._chat
+        return {
+            "models": {
+                "stt": self.stt_name,
+                "intent": INTENT_MODEL if self.settings.intent.model is None else str(self.settings.intent.model),
+                "small": chat.name if chat is not None else None,
+                "voice": self.speaker.voice,
+            },
+            "pull": asdict(self.pull.status) if self.pull is not None else None,
+            "stt_load": round(self.transcriber.load, 3),
+        }
+
+    async def close(self) -> None:
+        """End all sessions and free the models. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+        await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
+        await asyncio.to_thread(self._close_models)
+
+    def _close_models(self) -> None:
+        if self.pull is not None:
+            self.pull.stop()
+        self.transcriber.close()
+        self.speaker.close()
+        self.intent.close()
+        with self._lock:
+            if self._chat is not None:
+                self._chat.close()
+
+    # The instruct model
+
+    def _chat_model(self) -> ChatModel | None:
+        return self._chat
+
+    def _system(self, instructions: str) -> str:
+        return system_prompt(capabilities(self.registry.intents()), instructions)
+
+    def _start_chat(self) -> BackgroundPull | None:
+        """Load the instruct model: now if it is here, else when it was pulled in the background."""
+        name = self.settings.chat.model
+        if not name or self.settings.models.lean:
+            return None
+        if name not in catalog() or installed(name):
+            self._load_chat(name, locate(name))
+            return None
+        if self.settings.models.offline:
+            _log.warning("%s is not here and models.offline is set: simple questions get an honest sentence", name)
+            return None
+        _log.info("Pulling %s in the background; it joins when it is here", name)
+        pull = BackgroundPull([name], on_ready=self._load_chat, retry_s=_RETRY_PULL_S)
+        pull.start()
+        return pull
+
+    def _load_chat(self, name: str, path: Path) -> None:
+        chat = LlamaChat(
+            path,
+            n_ctx=self.settings.chat.context_tokens,
+            max_sessions=self.settings.chat.max_sessions,
+            threads=self.settings.chat.threads,
+            sampling=Sampling(temperature=self.settings.chat.temperature),
+            examples=EXAMPLES,
+        )
+        pinned = chat.pin(self._system(self.settings.conversation.instructions))
+        with self._lock:
+            if self._closed:
+                chat.close()
+                return
+            self._chat = chat
+        pinned.add_done_callback(lambda _: _log.info("%s answers from now on", name))
+
+    # Time
+
+    async def _tick(self) -> None:
+        """Let timers ring: each in the session that set it, as long as that is there."""
+        while True:
+            for announcement in self.household.due(self.today()):
+                session = self._sessions.get(announcement.session)
+                if session is not None:
+                    session.announce(announcement.text)
+            self._forget_closed()
+            await asyncio.sleep(0.1)
+
+    def _forget_closed(self) -> None:
+        for id in [id for id, session in self._sessions.items() if session.closed]:
+            del self._sessions[id]
+            self.household.forget(id)
+
+
+def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
+    """The recogniser that is named; for "auto" the best of those installed that keeps up with speech here.
+
+    Raises:
+        ModelError: none is installed, or the one that is named cannot be loaded.
+    """
+
+    def load(name: str) -> WhisperRecognizer:
+        return WhisperRecognizer(
+            locate(name),
+            name,
+            device=settings.device,
+            compute_type=settings.compute_type,
+            threads=settings.threads,
+            language=settings.language,
+        )
+
+    if settings.model != "auto":
+        return load(settings.model)
+    models = [catalog().get(name) for name in _STT_BEST_FIRST]
+    here = [model for model in models if installed(model.name)]
+    if len(here) < 2:
+        return load(here[0].name if here else _STT_BEST_FIRST[-1])
+    spoken = voice.synthesize(PROBE_TEXT)
+    speech = resample(spoken.audio, spoken.rate, SAMPLE_RATE)
+    loaded: dict[str, WhisperRecognizer] = {}
+    measured = []
+    for model in here:
+        recognizer = loaded[model.name] = load(model.name)
+        on_cpu = recognizer.device == "cpu" and settings.threads == 1
+        measured.append(
+            Measured(model.name, partial_ms(recognizer, speech, one_cpu_thread=on_cpu), tuple(model.languages))
+        )
+    choice = choose_stt(measured, cores=hardware().cores, language=settings.language)
+    _log.info("Recogniser: %s, %s", choice.name, choice.reason)
+    return loaded[choice.name]
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"skills.timezone {name!r} is no time zone", cure="Use one like Europe/Berlin") from error
