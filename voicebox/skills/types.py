@@ -90,13 +90,17 @@ class SlotValue:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a skill is asked: intent, slots by name, the caller's words, the time, and the session that asks."""
+    """What a skill is asked: intent, slots by name, the caller's words, the time, and the session that asks.
+
+    `amends` says that this takes the place of the session's last request, whose effect is then undone at commit.
+    """
 
     intent: str
     slots: Mapping[str, SlotValue]
     text: str
     now: datetime
     session: str
+    amends: bool = False
 
 
 class Control(StrEnum):

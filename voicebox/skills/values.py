@@ -159,12 +159,11 @@ def _time(rng: random.Random) -> str:
         return f"in {_duration(rng)}"
     if roll < 0.78:
         return rng.choice(("noon", "midnight", "noon tomorrow", "midday"))
-    day = rng.choice(
-        ("tomorrow", "tomorrow morning", "tonight", "on " + rng.choice(_DAYS), "next " + rng.choice(_DAYS))
-    )
+    clock = _clock(rng).removesuffix(" tonight")
+    weekday = rng.choice(_DAYS)
     if rng.random() < 0.6:
-        return f"{_clock(rng)} {day}"
-    return f"{day} at {_clock(rng)}"
+        return f"{clock} {rng.choice(('tomorrow', 'tomorrow morning', 'on ' + weekday, 'next ' + weekday))}"
+    return f"{rng.choice(('tomorrow', 'tomorrow morning', weekday, 'next ' + weekday))} at {clock}"
 
 
 def _day(rng: random.Random) -> str:
@@ -184,7 +183,7 @@ def _percent(rng: random.Random) -> str:
     value = rng.choice((*range(5, 101, 5), rng.randint(1, 99)))
     return rng.choice(
         (f"{number_words(value)} percent", f"{value} percent", f"{value}%", f"{value}%", _n(value, rng), _n(value, rng),
-         rng.choice(("half", "maximum", "minimum", "full", "a quarter", "a third", "max", "the maximum")))
+         rng.choice(("half", "maximum", "minimum", "full", "a quarter", "a third", "max")))
     )  # fmt: skip
 
 

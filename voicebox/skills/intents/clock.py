@@ -57,7 +57,7 @@ DAY = Slot("day", SlotKind.TIME)
 INTENTS: tuple[Intent, ...] = (
     Intent(
         "clock.time",
-        "tell the time, here or in another city",
+        "tell the time and the date",
         (
             "what time is it",
             "what's the time",

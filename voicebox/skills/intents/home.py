@@ -31,7 +31,7 @@ COLORS: dict[str, tuple[str, ...]] = {
     "yellow": (),
     "green": (),
     "blue": (),
-    "light blue": ("sky blue",),
+    "sky blue": (),
     "purple": ("violet",),
     "pink": (),
     "turquoise": ("teal", "cyan"),
@@ -64,7 +64,7 @@ STEP = Slot("amount", SlotKind.NUMBER)
 INTENTS: tuple[Intent, ...] = (
     Intent(
         "home.light_on",
-        "switch lights on and off, dim and colour them, by room",
+        "switch lights, blinds, heating and devices",
         (
             "turn on the lights",
             "turn the lights on",
@@ -241,7 +241,7 @@ INTENTS: tuple[Intent, ...] = (
     ),
     Intent(
         "home.light_color",
-        "colour lights",
+        "color lights",
         (
             "make the (light|lights) {color}",
             "make the {room} (light|lights) {color}",
@@ -269,7 +269,7 @@ INTENTS: tuple[Intent, ...] = (
             "color the {room} {color}",
             "light the {room} in {color}",
         ),
-        (Slot("color", SlotKind.CHOICE, values=COLORS, required=True, ask="Which colour?"), ROOM),
+        (Slot("color", SlotKind.CHOICE, values=COLORS, required=True, ask="Which color?"), ROOM),
         amendable=True,
     ),
     Intent(
@@ -418,7 +418,7 @@ INTENTS: tuple[Intent, ...] = (
     ),
     Intent(
         "home.blinds_open",
-        "open and close blinds",
+        "open blinds",
         (
             "open the (blinds|shades|curtains|shutters)",
             "open the {room} (blinds|shades|curtains|shutters)",
@@ -468,7 +468,7 @@ INTENTS: tuple[Intent, ...] = (
     ),
     Intent(
         "home.device_on",
-        "switch fans and other devices on and off",
+        "switch devices on",
         (
             "turn on the {device}",
             "turn the {device} on [please]",

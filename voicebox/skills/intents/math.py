@@ -10,7 +10,7 @@ __all__ = ["INTENTS"]
 INTENTS: tuple[Intent, ...] = (
     Intent(
         "math.calculate",
-        "do arithmetic",
+        "do arithmetic and convert units",
         (
             "what is {expression}",
             "what's {expression}",

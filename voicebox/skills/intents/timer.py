@@ -13,7 +13,7 @@ NAME = Slot("name", SlotKind.TEXT)
 INTENTS: tuple[Intent, ...] = (
     Intent(
         "timer.set",
-        "set timers, also with names",
+        "set timers",
         (
             "set a timer for {duration}",
             "set a {duration} timer",

@@ -11,7 +11,7 @@ LEVEL = Slot("level", SlotKind.PERCENT, required=True, ask="How loud, in percent
 INTENTS: tuple[Intent, ...] = (
     Intent(
         "volume.set",
-        "set the volume",
+        "change the volume",
         (
             "set the volume to {level}",
             "set volume [to] {level}",

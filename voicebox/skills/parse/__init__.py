@@ -44,6 +44,6 @@ def find(kind: SlotKind, text: str, now: datetime, *, like: Any = None) -> list[
     raise ValueError(f"{kind} values are not found by parsing alone")
 
 
-def find_text(intent: Intent, slot: Slot, said: str, now: datetime) -> Match | None:
+def find_text(intent: Intent, slot: Slot, said: str) -> Match | None:
     """The words of a TEXT slot by aligning the intent's example sentences, or None if none fits."""
-    return text.find_text(intent, slot, said, now, find)
+    return text.find_text(intent, slot, said, find)

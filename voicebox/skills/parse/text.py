@@ -2,8 +2,7 @@
 
 The example sentences of an intent become patterns. Values of typed slots are found first and replaced by marks, so
 that a pattern's gap can only hold what is left ("set a ten minute pasta timer" → name "pasta"). Of all patterns that
-fit, also of those without the slot, the one with the most words of its own wins, then the one that takes the fewest
-words into the gap.
+fit, also of those without the slot, the one wins that explains the most words itself and leaves the fewest to the gap.
 """
 
 from __future__ import annotations
@@ -35,32 +34,34 @@ _DETERMINERS = frozenset(("the", "my", "our", "your"))
 _SlotShape = tuple[SlotKind, tuple[tuple[str, ...], ...]]
 
 _MAX_WORDS = 40
+_ANY_TIME = datetime(2000, 1, 1)
+"""Only the places of typed values count here, whatever time they mean."""
+
 _MARK = "\x01"
 
 
-def find_text(intent: Intent, slot: Slot, text: str, now: datetime, find_typed: FindTyped) -> Match | None:
+def find_text(intent: Intent, slot: Slot, text: str, find_typed: FindTyped) -> Match | None:
     """The words of a free-text slot, or None if no example sentence fits.
 
     Args:
         intent: whose examples to align.
         slot: the slot whose words are wanted.
         text: what was said, as it was transcribed.
-        now: the caller's time, for typed values on the way.
         find_typed: finds values of the other slots.
     """
-    words, places = _words(text, _typed(intent, slot, text, now, find_typed))
+    words, places = _words(text, _typed(intent, slot, text, find_typed))
     if not words or len(words) > _MAX_WORDS:
         return None
     line = " ".join(words) + " "
     slots = tuple((other.name, _shape_of(other)) for other in intent.slots)
-    best: tuple[tuple[int, int, int], re.Match[str]] | None = None
-    for pattern, literals in _patterns(intent.examples, slot.name, slots):
+    best: tuple[tuple[int, int], re.Match[str]] | None = None
+    for pattern in _patterns(intent.examples, slot.name, slots):
         found = pattern.fullmatch(line)
         if found is None:
             continue
         value = found.groupdict().get("value", "")
         junk = len(found["lead"].split())
-        rank = (literals - junk, -len(value.split()), -junk)
+        rank = (-len(value.split()) - 2 * junk, -junk)
         if best is None or rank > best[0]:
             best = rank, found
     if best is None or not _is_value(best[1].groupdict().get("value", "")):
@@ -74,13 +75,13 @@ def find_text(intent: Intent, slot: Slot, text: str, now: datetime, find_typed: 
     return Match(" ".join(text[start:end].lower().split()), start, end, text[start:end], confidence)
 
 
-def _typed(intent: Intent, slot: Slot, text: str, now: datetime, find_typed: FindTyped) -> list[tuple[str, Match]]:
+def _typed(intent: Intent, slot: Slot, text: str, find_typed: FindTyped) -> list[tuple[str, Match]]:
     """The first sure value of each other typed slot."""
     typed: list[tuple[str, Match]] = []
     for other in intent.slots:
         if other.name == slot.name or other.kind in (SlotKind.TEXT, SlotKind.CHOICE):
             continue
-        sure = [match for match in find_typed(other.kind, text, now) if match.confidence == 1.0]
+        sure = [match for match in find_typed(other.kind, text, _ANY_TIME) if match.confidence == 1.0]
         if sure:
             typed.append((other.name, sure[0]))
     return typed
@@ -108,21 +109,20 @@ def _is_value(value: str) -> bool:
 @lru_cache(maxsize=512)
 def _patterns(
     examples: tuple[str, ...], wanted: str, slots: tuple[tuple[str, _SlotShape], ...]
-) -> tuple[tuple[re.Pattern[str], int], ...]:
-    """The examples as patterns over words that each end in a blank, each with its number of words of its own.
+) -> tuple[re.Pattern[str], ...]:
+    """The examples as patterns over words that each end in a blank, in the order of the examples.
 
     Examples that have the wanted slot twice or only perhaps are left out: their gaps take anything.
     """
     shapes = {name: _slot_regex(name, *shape) for name, shape in slots}
     shapes[wanted] = f"(?P<value>(?:[^ {_MARK}]+ )+?)"
-    free = frozenset(name for name, (kind, _) in slots if kind is SlotKind.TEXT)
     patterns = []
     for example in examples:
         nodes = parse(example)
         body = _regex(nodes, shapes)
         if body.count("(?P<value>") <= sum(isinstance(node, SlotRef) and node.name == wanted for node in nodes) <= 1:
             pattern = re.compile(f"(?P<lead>(?:[^ {_MARK}]+ ){{0,6}}?){_FILLERS}{body}{_FILLERS}")
-            patterns.append((pattern, _literals(nodes, free)))
+            patterns.append(pattern)
     return tuple(patterns)
 
 
@@ -130,7 +130,9 @@ def _regex(nodes: Sequence[Node], shapes: Mapping[str, str]) -> str:
     pieces = []
     for node in nodes:
         if isinstance(node, Choice):
-            pieces.append("(?:" + "|".join(_regex(option, shapes) for option in node.options) + ")")
+            pieces.append(
+                "(?:" + "|".join(_regex(option, shapes) for option in sorted(node.options, key=len, reverse=True)) + ")"
+            )
         elif isinstance(node, SlotRef):
             pieces.append(shapes[node.name])
         else:
@@ -158,16 +160,3 @@ def _slot_regex(name: str, kind: SlotKind, values: tuple[tuple[str, ...], ...]) 
 
 def _literal(word: str) -> str:
     return "an?" if word in ("a", "an") else re.escape(word)
-
-
-def _literals(nodes: Sequence[Node], free: frozenset[str]) -> int:
-    """How many words of its own a pattern has at least, typed values counted as one."""
-    count = 0
-    for node in nodes:
-        if isinstance(node, Choice):
-            count += min(_literals(option, free) for option in node.options)
-        elif isinstance(node, SlotRef):
-            count += node.name not in free
-        else:
-            count += len(_literal_words(node.text))
-    return count

@@ -1,0 +1,76 @@
+"""What the built-in skills have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from voicebox.skills.state import Household
+from voicebox.skills.types import Control, Intent, Plan, Request
+
+__all__ = ["BuiltinSkill", "Handler", "value_of"]
+
+Handler = Callable[[Request], Plan]
+"""Answers one intent."""
+
+
+class BuiltinSkill:
+    """A skill whose intents each have a handler.
+
+    Args:
+        name: short name.
+        intents: its declarations.
+        handlers: by intent name.
+        household: the state that it reads and, at commit, changes.
+    """
+
+    def __init__(
+        self, name: str, intents: tuple[Intent, ...], handlers: Mapping[str, Handler], household: Household
+    ) -> None:
+        undeclared = {intent.name for intent in intents} ^ handlers.keys()
+        if undeclared:
+            raise ValueError(f"skill {name}: declared or handled only: {sorted(undeclared)}")
+        self._name = name
+        self._intents = intents
+        self._handlers = handlers
+        self._household = household
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return self._name
+
+    @property
+    def intents(self) -> tuple[Intent, ...]:
+        """All that it does."""
+        return self._intents
+
+    def plan(self, request: Request) -> Plan:
+        """Answer a request. Raises KeyError for an intent that is not its own."""
+        return self._handlers[request.intent](request)
+
+    def _command(
+        self,
+        request: Request,
+        reply: str,
+        do: Callable[[], Callable[[], None]],
+        what: str,
+        data: Mapping[str, Any],
+        control: Control | None = None,
+    ) -> Plan:
+        """A plan that changes something: `do` does it and returns how to take it back; `what` names it."""
+        household = self._household
+
+        def commit() -> None:
+            if request.amends:
+                household.take_back(request.session)
+            back = do()
+            household.remember_undo(request.session, request.now, what, back)
+
+        return Plan(reply, commit=commit, control=control, data={"intent": request.intent, **data})
+
+
+def value_of(request: Request, slot: str, default: Any = None) -> Any:
+    """A slot's value, or the default if it was not said."""
+    found = request.slots.get(slot)
+    return default if found is None else found.value
