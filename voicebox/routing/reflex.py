@@ -158,7 +158,9 @@ def _skill(intent: str) -> str:
 
 
 def _request(understanding: Understanding, now: datetime, session: str) -> Request:
-    return Request(understanding.intent, understanding.slots, understanding.text, now, session)
+    return Request(
+        understanding.intent, understanding.slots, understanding.text, now, session, amends=understanding.amends
+    )
 
 
 def _completeness(said: str, complete: float, guess: Guess, missing: bool) -> float:
