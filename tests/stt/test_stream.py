@@ -1,74 +1,151 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.stt.stream import PreRoll, Utterance, normalize, partial_interval_s
+from voicebox.stt.stream import PartialSchedule, PreRoll, Utterance, normalize, partial_interval_ms
+from voicebox.stt.types import SAMPLE_RATE, Audio
 
-WORDS = st.lists(st.sampled_from(["set", "a", "timer", "for", "ten", "minutes", "Okay,", "don't"]), max_size=8)
+
+def ramp(samples: int, start: int = 0) -> Audio:
+    return np.arange(start, start + samples, dtype=np.float32)
 
 
 @pytest.mark.parametrize(
-    ("text", "plain"),
+    ("one", "other"),
     [
-        ("Can I get a large latte?", "can i get a large latte"),
-        ("  Don't, stop!  ", "don't stop"),
-        ("'quoted' words", "quoted words"),
-        ("snake_case - dash", "snake case dash"),
-        ("", ""),
+        ("Twenty-five percent, please!", "25% please"),
+        ("It's 5:30.", "its five thirty"),
+        ("It’s half past", "it's half past"),
+        ("Two thousand five hundred people", "2,500 people"),
+        ("three point five", "3.5"),
+        ("Wake me at 7 a.m. tomorrow", "wake me at seven AM tomorrow"),
+        ("$20", "twenty dollars"),
+        ("the twenty-first of May", "the 21st of May"),
+        ("  Set   a\ttimer ", "set a timer"),
     ],
 )
-def test_normalize_keeps_words_alone(text: str, plain: str) -> None:
-    assert normalize(text) == plain
+def test_the_same_words_normalize_to_the_same_text(one: str, other: str) -> None:
+    assert normalize(one) == normalize(other) != ""
 
 
-@given(st.text(max_size=40))
-def test_normalize_is_idempotent(text: str) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("ten minutes", "twenty minutes"), ("turn it on", "turn it off"), ("five thirty", "thirty five"), ("3.5", "35")],
+)
+def test_other_words_do_not(one: str, other: str) -> None:
+    assert normalize(one) != normalize(other)
+
+
+@pytest.mark.parametrize("text", ["", "...", "?!", "–"])
+def test_nothing_said_normalizes_to_nothing(text: str) -> None:
+    assert normalize(text) == ""
+
+
+WORDS = st.sampled_from(
+    "a and one two five ten twelve twenty ninety hundred thousand million first third tenth twentieth second 5 40 700 "
+    "1,000 3.5 $5 50% pm p.m. minute it's".split()
+)
+
+
+@given(st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=8).map(" ".join)))
+def test_normalizing_twice_is_normalizing_once(text: str) -> None:
     assert normalize(normalize(text)) == normalize(text)
 
 
-@given(WORDS, WORDS)
-def test_stable_part_is_a_prefix_of_both_hypotheses(first: list[str], second: list[str]) -> None:
+def test_audio_grows_and_what_was_handed_out_stays() -> None:
+    utterance = Utterance(pre_roll=ramp(320))
+    early = utterance.audio
+    for i in range(100):
+        utterance.append(ramp(SAMPLE_RATE // 10, 320 + i * SAMPLE_RATE // 10))
+    assert np.array_equal(utterance.audio, ramp(320 + 10 * SAMPLE_RATE))
+    assert np.array_equal(early, ramp(320))
+    assert utterance.duration_s == pytest.approx(10.02)
+    with pytest.raises(ValueError, match="read-only"):
+        utterance.audio[0] = 1
+
+
+def test_two_hypotheses_must_agree() -> None:
     utterance = Utterance()
-    assert utterance.agree(" ".join(first)) == ""
-    stable = utterance.agree(" ".join(second)).split()
-    assert second[: len(stable)] == stable
-    assert [normalize(w) for w in first[: len(stable)]] == [normalize(w) for w in stable]
-    if len(stable) < min(len(first), len(second)):
-        assert normalize(first[len(stable)]) != normalize(second[len(stable)])
+    assert utterance.agree("Set a") == ("", "Set a")
+    assert utterance.agree("Set a timer for two") == ("Set a", "Set a timer for two")
+    assert utterance.agree("Set a timer for ten minutes") == ("Set a timer for", "Set a timer for ten minutes")
+    assert utterance.agree("set a timer, for 10 minutes!") == ("set a timer, for 10 minutes!",) * 2
 
 
-@given(st.lists(st.integers(0, 50_000), max_size=8))
-def test_utterance_holds_all_audio_in_order(lengths: list[int]) -> None:
-    utterance, parts, start = Utterance(), [], 0
-    for length in lengths:
-        part = np.arange(start, start + length, dtype=np.float32)
-        start += length
-        parts.append(part)
-        utterance.append(part)
-    assert utterance.duration_s == start / 16_000
-    assert np.array_equal(utterance.audio(), np.concatenate([*parts, np.zeros(0, np.float32)]))
-
-
-def test_audio_handed_out_does_not_change_when_more_comes() -> None:
+def test_a_number_in_the_middle_keeps_its_words() -> None:
     utterance = Utterance()
-    utterance.append(np.ones(10, np.float32))
-    handed = utterance.audio()
-    utterance.append(np.zeros(10, np.float32))
-    assert handed.tolist() == [1.0] * 10
+    utterance.agree("a timer for 25 minutes")
+    assert utterance.agree("a timer for twenty five minutes in the") == (
+        "a timer for twenty five minutes",
+        "a timer for twenty five minutes in the",
+    )
 
 
-def test_preroll_keeps_the_last_moments_and_gives_them_once() -> None:
-    preroll = PreRoll(seconds=0.064)
-    for number in range(5):
-        preroll.push(np.full(512, number, np.float32))
-    held = preroll.take()
-    assert held[::512].tolist() == [3.0, 4.0]
-    assert len(preroll.take()) == 0
+def test_a_number_that_grows_is_not_stable() -> None:
+    utterance = Utterance()
+    utterance.agree("a timer for twenty")
+    assert utterance.agree("a timer for twenty five")[0] == "a timer for"
 
 
-def test_partials_thin_out_only_above_half_load() -> None:
-    intervals = [partial_interval_s(load / 10) for load in range(11)]
-    assert intervals[:6] == [0.25] * 6
+def test_what_was_stable_may_be_revised() -> None:
+    utterance = Utterance()
+    utterance.agree("four candles")
+    assert utterance.agree("four candles please")[0] == "four candles"
+    assert utterance.agree("fork handles please")[0] == ""
+
+
+@given(st.lists(st.lists(WORDS, max_size=6).map(" ".join), max_size=5))
+def test_stable_is_always_a_beginning_of_the_text(hypotheses: list[str]) -> None:
+    utterance = Utterance()
+    last = ""
+    for hypothesis in hypotheses:
+        stable, text = utterance.agree(hypothesis)
+        assert text.startswith(stable)
+        assert normalize(last).startswith(normalize(stable))
+        last = text
+
+
+def test_an_empty_hypothesis_agrees_with_nothing() -> None:
+    utterance = Utterance()
+    utterance.agree("hello")
+    assert utterance.agree("") == ("", "")
+    assert utterance.agree("hello") == ("", "hello")
+
+
+def test_partials_thin_out_under_load() -> None:
+    intervals = [partial_interval_ms(load / 20) for load in range(21)]
+    assert intervals[0] == intervals[10] == 240
     assert intervals == sorted(intervals)
-    assert intervals[-1] == pytest.approx(1.25)
+    assert intervals[-1] == 1_500
+    assert partial_interval_ms(float("inf")) == 1_500
+    assert partial_interval_ms(-1) == 240
+
+
+def test_a_schedule_asks_once_per_interval_and_not_for_a_syllable() -> None:
+    schedule = PartialSchedule(base_ms=200, first_ms=400)
+    due = [round(t, 2) for t in np.arange(0, 1.5, 0.02) if schedule.poll(float(t), audio_s=float(t), load=0.0)]
+    assert due == [0.4, 0.6, 0.8, 1.0, 1.2, 1.4]
+    assert not schedule.poll(1.7, audio_s=1.7, load=0.9)
+    assert schedule.poll(1.7, audio_s=1.7, load=0.5)
+
+
+def test_pre_roll_keeps_the_last_moments_once() -> None:
+    ring = PreRoll(keep_ms=10)
+    assert len(ring.take()) == 0
+    ring.push(ramp(100))
+    assert np.array_equal(ring.take(), ramp(100))
+    ring.push(ramp(100))
+    ring.push(ramp(130, 100))
+    assert np.array_equal(ring.take(), ramp(160, 70))
+    ring.push(ramp(1_000))
+    assert np.array_equal(ring.take(), ramp(160, 840))
+    assert len(ring.take()) == 0
+
+
+def test_no_pre_roll_is_possible() -> None:
+    ring = PreRoll(keep_ms=0)
+    ring.push(ramp(10))
+    assert len(ring.take()) == 0
