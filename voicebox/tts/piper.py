@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from piper.config import PhonemeType, PiperConfig
+from piper.config import PhonemeType, PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 from piper.voice import PiperVoice
 
 from voicebox.audio.phonemes import ESPEAK_LOCK, phonemize
-from voicebox.errors import EngineError, ModelError, VoiceboxError
+from voicebox.errors import ConfigError, EngineError, ModelError, VoiceboxError
 from voicebox.tts.align import place_words
 from voicebox.tts.durations import with_durations
 from voicebox.tts.edges import trim
@@ -42,16 +42,21 @@ class PiperSynthesizer:
         path: the voice's `.onnx` file with its `.onnx.json` beside it, or the folder that holds one such pair.
         threads: threads of one synthesis.
         name: the name in the catalog; the file's name if empty.
+        speed: speaking rate, 0.5 to 2; 1 is the voice's own.
 
     Raises:
         ModelError: the files are missing, damaged or not a Piper voice.
+        ConfigError: the speaking rate is out of range.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1, *, name: str = "") -> None:
+    def __init__(self, path: Path | str, threads: int = 1, *, name: str = "", speed: float = 1.0) -> None:
+        if not 0.5 <= speed <= 2.0:
+            raise ConfigError(f"A speaking rate of {speed:g} is out of range", cure="Take one between 0.5 and 2.")
         model = _model_file(Path(path))
         self._name = name or model.name.removesuffix(".onnx")
         config = _read_config(model)
         session, self._has_durations = _open_session(model, threads)
+        self._manner = SynthesisConfig(length_scale=config.length_scale / speed)
         self._voice = PiperVoice(session=session, config=config)
         self._config = config
         self._gain = 1.0
@@ -115,7 +120,7 @@ class PiperSynthesizer:
         """Audio of one sentence, and for each phoneme the sample at which it ends."""
         ids, counts = self._ids(phonemes)
         try:
-            out = self._voice.phoneme_ids_to_audio(ids, include_alignments=self._has_durations)
+            out = self._voice.phoneme_ids_to_audio(ids, self._manner, include_alignments=self._has_durations)
         except Exception as error:
             raise EngineError(f"The voice {self._name} failed on a phrase: {error}") from error
         samples, widths = out if isinstance(out, tuple) else (out, None)
