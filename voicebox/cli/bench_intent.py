@@ -65,7 +65,13 @@ def run(args: argparse.Namespace) -> int:
     for result in results:
         wrong = _wrong(result)
         if args.json or wrong:
-            row = {"text": result.row.text, "wanted": result.row.intent, "intent": _heard(result), "wrong": wrong}
+            row = {
+                "text": result.row.text,
+                "wanted": result.row.intent,
+                "intent": _heard(result),
+                "slots": {name: slot.value for name, slot in result.understanding.slots.items()},
+                "wrong": wrong,
+            }
             out.row(row, f"[red]{wrong}[/] {result.row.text}  [dim]{result.row.intent} → {row['intent']}[/]")
     out.summary(_summary(results))
     return 0

@@ -8,14 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from faster_whisper.audio import decode_audio
-
 from voicebox.errors import ConfigError
 from voicebox.skills.types import Intent, Slot, SlotKind
-from voicebox.stt.types import SAMPLE_RATE, Audio
 
-__all__ = ["Row", "align_labels", "read_audio", "read_manifest"]
+__all__ = ["Row", "align_labels", "read_manifest"]
 
 _ENOUGH = 0.95
 
@@ -54,19 +50,6 @@ def read_manifest(folder: Path) -> list[Row]:
         if row.text is not None or row.intent is not None:
             rows.append(row)
     return rows
-
-
-def read_audio(path: Path) -> Audio:
-    """A recording in any common format as mono float32 at 16 kHz.
-
-    Raises:
-        ConfigError: no such file, or no audio in it.
-    """
-    try:
-        audio = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
-    except Exception as error:  # the decoder has many errors of its own
-        raise ConfigError(f"{path} cannot be read as audio ({error})") from error
-    return np.asarray(audio, dtype=np.float32)
 
 
 def align_labels(rows: Sequence[Row], intents: Sequence[Intent]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry, default_registry
 from voicebox.skills.state import Household
 from voicebox.stt.lexicon import Lexicon
+from voicebox.stt.whisper import WhisperRecognizer
 
-__all__ = ["INTENT_MODEL", "Understanders"]
+__all__ = ["INTENT_MODEL", "Understanders", "build_recognizer"]
 
 INTENT_MODEL = "voicebox-intent"
 """The catalog's name of the intent model that ships."""
@@ -36,11 +37,19 @@ class Understanders:
         """
         skills = default_registry(Household())
         model = LlamaIntentModel(locate(intent or INTENT_MODEL))
-        lexicon = Lexicon({declared.name: declared.slots for declared in skills.intents()})
-        return cls(skills, model, Reflex(skills, model, lexicon))
+        return cls(skills, model, Reflex(skills, model, Lexicon.of(skills.intents())))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.intent.close()
+
+
+def build_recognizer(name: str) -> WhisperRecognizer:
+    """A Whisper model of the catalog, as the server would run it.
+
+    Raises:
+        ModelError: it is not there, or is no Whisper model.
+    """
+    return WhisperRecognizer(locate(name), name)

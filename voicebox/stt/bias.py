@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 
 from voicebox.skills.templates import sample
 from voicebox.skills.types import Intent
@@ -31,15 +32,11 @@ def bias_prompt(intents: Sequence[Intent], *, max_words: int = _MAX_WORDS) -> st
     said: set[str] = set()
     prompt: list[str] = []
     left = max_words
-    sentences = {intent.name: _sentences(intent) for intent in intents[:_SENTENCES]}
-    queue = [intent for intent in intents[:_SENTENCES] if intent.examples]
-    while queue and len(prompt) < _SENTENCES:
-        for intent in queue:
-            fitting = [text for text in sentences[intent.name] if len(text.split()) <= left]
-            if not fitting or len(prompt) == _SENTENCES:
-                queue = []
-                break
-            best = max(fitting, key=lambda text: (len(set(text.split()) - said), text))
+    chosen = [_sentences(intent) for intent in intents if intent.examples][:_SENTENCES]
+    for sentences in islice(cycle(chosen), _SENTENCES):
+        new = {text: len(set(text.split()) - said) for text in sentences if len(text.split()) <= left}
+        best = max(new, key=lambda text: (new[text], text), default=None)
+        if best is not None and new[best]:
             said |= set(best.split())
             prompt.append(_written(best))
             left -= len(best.split())

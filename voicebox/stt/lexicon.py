@@ -9,17 +9,19 @@ most of the text: long matches win over short ones ("a little bit of milk" over 
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from voicebox.skills.types import Slot, SlotKind, SlotValue
+from voicebox.skills.types import Intent, Slot, SlotKind, SlotValue
 from voicebox.stt.sounds import UNITS, spell_sounds, split_words
 
 __all__ = ["Lexicon", "Reading"]
@@ -30,6 +32,8 @@ _FREE_LENGTH = 2.0
 """Short words have many neighbours ("milk", "make"): this much of the length earns no right to differ."""
 _GAIN = 0.8 * _MIN_SCORE
 """A unit of length must score above this to be worth explaining."""
+_PLAIN_WEIGHT = 0.25
+_SLOT = re.compile(r"\{\w*\}")
 _MAX_WINDOW = 7
 _MAX_WORD_DIFFERENCE = 2
 _MAX_WORDS = 60
@@ -65,6 +69,16 @@ class _Forms:
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """A value of a slot by the index of one of its forms; `weight` multiplies what it explains."""
+
+    slot: str
+    canonical: str
+    form: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A run of words that sounds like a form: words `start` up to `end`."""
 
@@ -79,14 +93,19 @@ class Lexicon:
 
     Args:
         slots: the slots of each intent, by the intent's name. Slots of other kinds are left out.
+        plain: words that each intent's sentences also use as plain words ("switch" in "switch on the fan"): as a value
+            they count only where the slot has no better one.
     """
 
-    def __init__(self, slots: Mapping[str, Sequence[Slot]]) -> None:
+    def __init__(
+        self, slots: Mapping[str, Sequence[Slot]], *, plain: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         forms: list[tuple[str, int]] = []
-        self._entries: dict[str, list[tuple[str, str, int]]] = {}
+        self._entries: dict[str, list[_Entry]] = {}
         index: dict[str, int] = {}
         for intent, declared in slots.items():
             self._entries[intent] = entries = []
+            spoken = plain.get(intent, frozenset()) if plain else frozenset()
             for slot in declared:
                 if slot.kind is SlotKind.CHOICE:
                     for canonical, others in slot.values.items():
@@ -98,10 +117,20 @@ class Lexicon:
                             if sounds not in index:
                                 index[sounds] = len(forms)
                                 forms.append((sounds, len(words)))
-                            entries.append((slot.name, canonical, index[sounds]))
+                            weight = _PLAIN_WEIGHT if spoken.issuperset(words) else 1.0
+                            entries.append(_Entry(slot.name, canonical, index[sounds], weight))
         self._by_size = [_Forms.near(forms, size) for size in range(_MAX_WINDOW + 1)]
         self._cache: OrderedDict[str, tuple[list[str], dict[int, list[_Found]]]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, intents: Iterable[Intent]) -> Self:
+        """The lexicon of these intents, with the words of their own example sentences as plain words."""
+        known = tuple(intents)
+        return cls(
+            {intent.name: intent.slots for intent in known},
+            plain={intent.name: _literal_words(intent) for intent in known},
+        )
 
     def match(self, text: str, intent: str) -> dict[str, SlotValue]:
         """The values of an intent's CHOICE slots that a text names; `confidence` is the likeness in sound.
@@ -119,15 +148,16 @@ class Lexicon:
         """
         entries = self._entries[intent]
         words, found = self._find(text)
-        options: dict[tuple[int, str], tuple[_Found, str]] = {}
-        by_end: dict[int, list[tuple[int, str, _Found, str]]] = {}
-        for slot, canonical, form in entries:
-            for match in found.get(form, ()):
+        options: dict[tuple[int, int, str], tuple[_Found, str]] = {}
+        for entry in entries:
+            for match in found.get(entry.form, ()):
                 # Of values that would take the same words for the same slot only the best counts.
-                key = (match.start * (_MAX_WORDS + 1) + match.end, slot)
-                if key not in options or match.gain > options[key][0].gain:
-                    options[key] = (match, canonical)
-        for (_, slot), (match, canonical) in options.items():
+                key = (match.start, match.end, entry.slot)
+                gain = match.gain * entry.weight
+                if key not in options or gain > options[key][0].gain:
+                    options[key] = replace(match, gain=gain), entry.canonical
+        by_end: dict[int, list[tuple[int, str, _Found, str]]] = {}
+        for (_, _, slot), (match, canonical) in options.items():
             by_end.setdefault(match.end, []).append((match.start, slot, match, canonical))
         chosen = _best(len(words), by_end)
         slots: dict[str, SlotValue] = {}
@@ -177,6 +207,11 @@ class Lexicon:
                 match = _Found(starts[window], starts[window] + size, score, (score - _GAIN) * length / UNITS)
                 found.setdefault(int(forms.indices[form]), []).append(match)
         return found
+
+
+def _literal_words(intent: Intent) -> frozenset[str]:
+    """The words of an intent's example sentences outside of slots."""
+    return frozenset(word for example in intent.examples for word in split_words(_SLOT.sub(" ", example)))
 
 
 _State = frozenset[str]

@@ -1,0 +1,160 @@
+"""A recording heard as the server hears a caller, in virtual time.
+
+The very parts of the live session (detector, segmenter, turn machine, recogniser, reflex tier) work on frames of
+32 ms, but time is the position in the audio: it stands still while an engine works. So a benchmark runs as fast as
+the machine can, and its result does not depend on the machine's load. What latency does to a conversation is the
+business of `voicebox bench turn`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from voicebox.conversation import facts as f
+from voicebox.conversation.ears import Ears
+from voicebox.conversation.turn import Quiet, Rules, Speech, State, step
+from voicebox.routing.reflex import Reflex
+from voicebox.skills.types import Dialog, Request, Understanding
+from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Recognizer
+from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
+
+__all__ = ["Listener", "Session", "Turn"]
+
+_FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+_TAIL_S = 2.5
+"""Silence after a recording, as a caller who waits for an answer leaves it: longer than the longest endpoint wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A committed turn: its words and how long after the last voiced frame it was taken."""
+
+    text: str
+    understanding: Understanding
+    endpoint_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What came of one recording. `request` is the last one, with what later turns answered or amended."""
+
+    turns: tuple[Turn, ...]
+    request: Request | None
+    decodes: int
+
+    @property
+    def text(self) -> str:
+        """The words of all turns."""
+        return " ".join(turn.text for turn in self.turns)
+
+
+class Listener:
+    """Hears recordings, each as a new caller. `skills` limits the skills; `bias` off decodes without prompts."""
+
+    def __init__(
+        self,
+        vad: VoiceActivityDetector,
+        recognizer: Recognizer,
+        reflex: Reflex,
+        *,
+        skills: tuple[str, ...] | None = None,
+        bias: bool = True,
+        rules: Rules | None = None,
+    ) -> None:
+        self.vad = vad
+        self.recognizer = recognizer
+        self.reflex = reflex
+        self.skills = skills
+        self.bias = bias
+        self.rules = rules or Rules()
+        self._heard = 0
+
+    async def hear(self, audio: Audio) -> Session:
+        """Everything that a session makes of a recording and the silence after it.
+
+        Raises:
+            EngineError: an engine failed.
+        """
+        self._heard += 1
+        call = _Call(self, f"bench-{self._heard}")
+        try:
+            return await call.run(audio)
+        finally:
+            self.reflex.release(call.session)
+
+
+class _Call:
+    """One recording on its way through the turn machine."""
+
+    def __init__(self, listener: Listener, session: str) -> None:
+        self.session = session
+        self._with = listener
+        self._ears = Ears(listener.vad.stream(), wall=0.0)
+        self._state = State()
+        self._dialog = Dialog()
+        self._today = datetime.now()
+        self._now = 0.0
+        self._understood: Understanding | None = None
+        self._turns: list[Turn] = []
+        self._decodes = 0
+
+    async def run(self, audio: Audio) -> Session:
+        tail = round(_TAIL_S * SAMPLE_RATE)
+        for frame in self._ears.frames(np.pad(audio, (0, tail + -(len(audio) + tail) % FRAME_SAMPLES))):
+            # The wall clock of a caller whose frames come exactly in time.
+            self._now, fact = self._ears.hear(frame, wall=self._now + _FRAME_S)
+            await self._tell(fact or f.Tick())
+            caller = self._state.caller
+            if isinstance(caller, Speech) and not caller.paused and self._ears.partial_due(self._now, load=0.0):
+                await self._tell(await self._recognise(caller.turn, f.Kind.PARTIAL, 0))
+        return Session(tuple(self._turns), self._dialog.last, self._decodes)
+
+    async def _tell(self, first: f.Fact) -> None:
+        """Give the machine a fact, and the facts that its orders bring about at once."""
+        facts = deque([first])
+        while facts:
+            self._state, effects = step(self._state, facts.popleft(), self._now, self._with.rules)
+            for effect in effects:
+                match effect:
+                    case f.Opened():
+                        self._ears.open()
+                    case f.Decode(turn, kind, pause):
+                        facts.append(await self._recognise(turn, kind, pause))
+                    case f.Prepare(turn):
+                        # A skill's answer is there within the frame; the caller is then free to go on.
+                        facts.append(f.NothingToSay(turn))
+                    case f.Commit():
+                        await self._commit(effect)
+            if isinstance(self._state.caller, Quiet):
+                self._ears.shut()
+
+    async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
+        utterance, prompt = self._ears.utterance, ""
+        if self._with.bias and kind is not f.Kind.PARTIAL:
+            so_far = self._understood.text if self._understood else ""
+            prompt = self._with.reflex.bias(so_far, dialog=self._dialog, skills=self._with.skills)
+        hypothesis = self._with.recognizer.decode([Clip(utterance.audio, prompt=prompt)])[0]
+        self._decodes += 1
+        if hypothesis.rejected or not hypothesis.text.strip():
+            return f.Heard(turn, kind, pause, "", noise=True)
+        _, text = utterance.agree(hypothesis.text)
+        self._understood = await self._understand(text)
+        return f.Heard(turn, kind, pause, text, self._understood.complete)
+
+    async def _understand(self, text: str) -> Understanding:
+        return await self._with.reflex.understand(
+            text, dialog=self._dialog, session=self.session, now=self._today, skills=self._with.skills
+        )
+
+    async def _commit(self, commit: f.Commit) -> None:
+        reflex = self._with.reflex
+        understanding = await self._understand(commit.text)
+        plan = reflex.plan(understanding, dialog=self._dialog, now=self._today, session=self.session)
+        self._dialog = reflex.next_dialog(self._dialog, understanding, plan, now=self._today, session=self.session)
+        self._understood = None
+        endpoint_ms = (commit.closed_s - commit.last_voice_s) * 1000
+        self._turns.append(Turn(commit.text, understanding, endpoint_ms))
