@@ -104,7 +104,7 @@ llama_key() {
 }
 
 build_llama() {
-  local target=$1 log=$1/build.log settings=() flag begin step shown="" pid
+  local target=$1 log=$1/build.log fresh=$1/new settings=() flag begin step shown="" pid
   command -v c++ >/dev/null || install_packages build-essential
   for flag in "${llama_flags[@]}" "CMAKE_PROJECT_llama_cpp_INCLUDE=$root/scripts/nocommon.cmake"; do
     settings+=("--config-settings=cmake.define.$flag")
@@ -113,7 +113,7 @@ build_llama() {
   begin=$SECONDS
   # cmake and ninja come as build requirements where the system has none.
   CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) "$venv/bin/python" -m pip wheel --verbose --no-deps --no-cache-dir \
-    --no-binary llama-cpp-python "${settings[@]}" --wheel-dir "$target" "llama-cpp-python==$llama_version" \
+    --no-binary llama-cpp-python "${settings[@]}" --wheel-dir "$fresh" "llama-cpp-python==$llama_version" \
     >"$log" 2>&1 &
   pid=$!
   trap 'kill "$pid" 2>/dev/null || true' EXIT
@@ -133,6 +133,8 @@ build_llama() {
     tail -n 25 "$log" >&2
     die "llama.cpp could not be built; the whole log is $log"
   fi
+  mv "$fresh"/llama_cpp_python-*.whl "$target/" # at once, so that an interrupted build leaves no half wheel
+  rmdir "$fresh"
 }
 
 install_llama() {
