@@ -3,9 +3,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from running_server import Running, Start
-from scripted import ScriptedEngines
 
+from tests.scripted import ScriptedEngines
+from tests.server.running_server import Running, Start
 from voicebox.config import load_settings
 from voicebox.server.app import create_app
 from voicebox.server.lifecycle import running

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from scripted import ScriptedEngines
-
+from tests.scripted import ScriptedEngines
 from voicebox.server.app import Application
 
 Start = Callable[..., AbstractAsyncContextManager["Running"]]

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from running_server import Running, Start
-from scripted import ScriptedEngines, tone
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.scripted import ScriptedEngines, tone
+from tests.server.running_server import Running, Start
 from voicebox import __version__
 from voicebox.audio.formats import PCM16_24K
 from voicebox.config import load_settings

@@ -10,9 +10,9 @@ import numpy as np
 import openai
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
-from running_server import Running, Start
-from scripted import TEXT, ScriptedEngines, tone
 
+from tests.scripted import TEXT, ScriptedEngines, tone
+from tests.server.running_server import Running, Start
 from voicebox.audio.formats import PCM16_24K
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)

@@ -1,7 +1,7 @@
 import pytest
-from scripted import ScriptedSession
-from transport_wire import Wire
 
+from tests.scripted import ScriptedSession
+from tests.transports.transport_wire import Wire
 from voicebox.transports.realtime.connection import RealtimeConnection
 from voicebox.transports.realtime.session_config import SessionConfig
 

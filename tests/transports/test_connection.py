@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transport_wire import Wire, audio_of, of
 
+from tests.transports.transport_wire import Wire, audio_of, of
 from voicebox.transports.realtime.protocol import ProtocolError
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from transport_wire import Wire, audio_of, of
 
+from tests.transports.transport_wire import Wire, audio_of, of
 from voicebox.conversation.events import (
     Ducked,
     Interrupted,

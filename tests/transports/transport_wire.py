@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scripted import ScriptedSession, tone
 
+from tests.scripted import ScriptedSession, tone
 from voicebox.transports.realtime.connection import RealtimeConnection
 from voicebox.transports.realtime.protocol import parse
 

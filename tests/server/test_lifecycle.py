@@ -1,0 +1,72 @@
+"""Signals, in a process of their own."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.server.test_app import SPEECH, receive
+
+ROOT = Path(__file__).parent.parent.parent
+
+SERVER = """
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from tests.scripted import ScriptedEngines
+from voicebox.config import load_settings
+from voicebox.server.app import create_app
+from voicebox.server.lifecycle import serve
+
+settings = load_settings(flags={{"server.port": 0, "server.stop_grace_s": {grace}}})
+engines = ScriptedEngines(hold=True)
+app = create_app(settings, engines.session)
+asyncio.run(serve(app, settings.server, on_ready=lambda url: print(url, flush=True)))
+print("closed", sum(session.closed for session in engines.sessions), flush=True)
+"""
+
+
+async def start(grace: float) -> tuple[asyncio.subprocess.Process, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER.format(root=str(ROOT), grace=grace), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    return process, url.replace("http", "ws") + "/v1/realtime"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_the_reply_end(number: int) -> None:
+    process, url = await start(grace=60)
+    async with connect(url) as ws:
+        await ws.send(SPEECH)
+        await receive(ws, "response.created")
+        process.send_signal(number)
+        # Nobody is let in any more, but the conversation goes on until its reply ends.
+        await ws.send(json.dumps({"type": "response.cancel"}))
+        await receive(ws, "response.done")
+        with pytest.raises(ConnectionClosed):
+            await receive(ws, "never")
+        assert ws.close_code == 1001
+    assert process.stdout is not None
+    assert (await process.stdout.read()).decode() == "closed 1\n"
+    assert await process.wait() == 0
+
+
+async def test_a_second_signal_does_not_wait() -> None:
+    process, url = await start(grace=600)
+    async with connect(url) as ws:
+        await ws.send(SPEECH)
+        await receive(ws, "response.created")
+        process.send_signal(signal.SIGTERM)
+        closing = asyncio.create_task(receive(ws, "never"))
+        while process.returncode is None and not closing.done():
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait((closing,), timeout=0.2)
+        with pytest.raises(ConnectionClosed):
+            await closing
+    assert await asyncio.wait_for(process.wait(), 20) == 0
