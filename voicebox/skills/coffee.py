@@ -28,7 +28,6 @@ class CoffeeSkill(BuiltinSkill):
         extras = [value_of(request, name) for name in ("milkAmount", "sugarAmount") if name in slots]
         article = "an" if drink.startswith(("a", "e", "i", "o", "u")) else "a"
         order = f"{article} {drink}{' with ' if extras else ''}{' and '.join(extras)}"
-        # "a bit of milk and a bit of sugar" reads well as it is: amounts repeat in the caller's own words.
         reply = pick(request.text, (f"Okay, {order}.", f"Sure, {order}.", f"Okay, {order}, coming up."))
 
         def do() -> Callable[[], None]:

@@ -15,7 +15,7 @@ INTENTS = {intent.name: intent for intent in BUILTIN_INTENTS}
 
 def said(intent, slot, text):
     declared = next(declared for declared in INTENTS[intent].slots if declared.name == slot)
-    match = find_text(INTENTS[intent], declared, text, NOW)
+    match = find_text(INTENTS[intent], declared, text)
     assert match is None or text[match.start : match.end] == match.text
     return match and match.value
 
