@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -21,7 +22,7 @@ from voicebox.config import Settings, SttSettings
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
-from voicebox.errors import ConfigError
+from voicebox.errors import ConfigError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
 from voicebox.llm.intent import LlamaIntentModel
 from voicebox.llm.persona import EXAMPLES, capabilities, system_prompt
@@ -69,6 +70,9 @@ class Engines:
         self._zone = _zone(settings.skills.timezone)
         self._lock = threading.Lock()
         self._chat: LlamaChat | None = None
+        self._chat_loaded = threading.Event()
+        self.small_state = "loading"
+        """The instruct model: off, missing, pulling, loading, ready, or failed with the reason."""
         self._closed = False
         self._sessions: dict[str, Session] = {}
         self._ticker: asyncio.Task[None] | None = None
@@ -131,6 +135,7 @@ class Engines:
                 "small": chat.name if chat is not None else None,
                 "voice": self.speaker.voice,
             },
+            "small": self.small_state,
             "pull": asdict(self.pull.status) if self.pull is not None else None,
             "stt_load": round(self.transcriber.load, 3),
         }
@@ -166,37 +171,57 @@ class Engines:
         return system_prompt(capabilities(self.registry.intents()), instructions)
 
     def _start_chat(self) -> BackgroundPull | None:
-        """Load the instruct model: now if it is here, else when it was pulled in the background."""
+        """Bring the instruct model up beside the server: load it if it is here, else pull it first."""
         name = self.settings.chat.model
         if not name or self.settings.models.lean:
+            self.small_state = "off"
             return None
         if name not in catalog() or installed(name):
-            self._load_chat(name, locate(name))
+            path = locate(name)
+            threading.Thread(target=self._load_chat, args=(name, path), name="chat-load", daemon=True).start()
             return None
         if self.settings.models.offline:
+            self.small_state = "missing"
             _log.warning("%s is not here and models.offline is set: simple questions get an honest sentence", name)
             return None
+        self.small_state = "pulling"
         _log.info("Pulling %s in the background; it joins when it is here", name)
         pull = BackgroundPull([name], on_ready=self._load_chat, retry_s=_RETRY_PULL_S)
         pull.start()
         return pull
 
     def _load_chat(self, name: str, path: Path) -> None:
-        chat = LlamaChat(
-            path,
-            n_ctx=self.settings.chat.context_tokens,
-            max_sessions=self.settings.chat.max_sessions,
-            threads=self.settings.chat.threads,
-            sampling=Sampling(temperature=self.settings.chat.temperature),
-            examples=EXAMPLES,
-        )
-        pinned = chat.pin(self._system(self.settings.conversation.instructions))
-        with self._lock:
-            if self._closed:
+        """Load the model and let it read what every conversation begins with; it joins once it has."""
+        self.small_state = "loading"
+        chat = None
+        try:
+            chat = LlamaChat(
+                path,
+                n_ctx=self.settings.chat.context_tokens,
+                max_sessions=self.settings.chat.max_sessions,
+                threads=self.settings.chat.threads,
+                sampling=Sampling(temperature=self.settings.chat.temperature),
+                examples=EXAMPLES,
+            )
+            chat.pin(self._system(self.settings.conversation.instructions)).result()
+            with self._lock:
+                if not self._closed:
+                    self._chat, chat = chat, None
+                    self.small_state = "ready"
+                    _log.info("%s answers from now on", name)
+        except (VoiceboxError, concurrent.futures.CancelledError) as error:
+            self.small_state = f"failed: {error}"
+            _log.error("The instruct model cannot be used: %s", error)
+        finally:
+            self._chat_loaded.set()
+            if chat is not None:
                 chat.close()
-                return
-            self._chat = chat
-        pinned.add_done_callback(lambda _: _log.info("%s answers from now on", name))
+
+    def wait_chat(self, timeout_s: float | None = None) -> bool:
+        """Wait until the instruct model is up, or will not be; whether it is up."""
+        if self.small_state not in ("off", "missing"):
+            self._chat_loaded.wait(timeout_s)
+        return self._chat is not None
 
     # Time
 
