@@ -30,6 +30,7 @@ class _Server(uvicorn.Server):
         self._application = app
         self._grace_s = grace_s
         self.ready = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -47,17 +48,18 @@ class _Server(uvicorn.Server):
             server.close()
         admission = self._application.admission
         admission.stop()
-        if not self.force_exit:
-            with contextlib.suppress(TimeoutError):
-                # The sessions keep the grace themselves; the second more is for their closing handshakes.
-                await asyncio.wait_for(admission.wait_idle(), self._grace_s + 1.0)
+        # The sessions keep the grace themselves; the second more is for their closing handshakes.
+        waits = [asyncio.create_task(admission.wait_idle()), asyncio.create_task(self._hurry.wait())]
+        await asyncio.wait(waits, timeout=self._grace_s + 1.0, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
         await super().shutdown(sockets)
 
     def stop(self) -> None:
         """End; a second call does not wait for anyone."""
         if self.should_exit:
-            self._application.admission.stop()
             self.force_exit = True
+            self._hurry.set()
         self.should_exit = True
 
 
