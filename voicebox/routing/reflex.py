@@ -173,4 +173,7 @@ def _completeness(said: str, complete: float, guess: Guess, missing: bool) -> fl
         return max(complete, _ANSWERED)
     if guess.amends:
         return max(complete, _AMENDED)
+    if guess.in_scope:
+        # What can be done now is rarely followed by more after a pause, though more could be said.
+        return (1.0 + complete) / 2
     return complete
