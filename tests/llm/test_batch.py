@@ -138,14 +138,31 @@ def test_full_cache_is_code_one_and_changes_nothing(model: GgufModel) -> None:
     [
         ({"n_seq": MAX_SEQUENCES + 1}, "257 sequences"),
         ({"n_seq": 0}, "0 sequences"),
-        ({"n_ctx": 0}, "needs cells"),
-        ({"n_batch": 0}, "needs cells"),
-        ({"threads": 0}, "needs cells"),
+        ({"n_ctx": 1}, "needs a cell"),
+        ({"n_batch": 0}, "needs a cell"),
+        ({"threads": 0}, "needs a cell"),
     ],
 )
 def test_refuses_impossible_contexts(model: GgufModel, sizes: dict[str, int], message: str) -> None:
     with pytest.raises(EngineError, match=message):
         Context(model, **{"n_ctx": 256, "n_seq": 2, "n_batch": 8, "threads": 1, **sizes})
+
+
+@pytest.mark.parametrize("n_ctx", [256, 300])
+@pytest.mark.parametrize("n_seq", [1, 17, 256])
+@pytest.mark.parametrize("n_batch", [1, 8, 5000])
+def test_every_context_that_is_made_decodes_a_full_batch(
+    model: GgufModel, n_ctx: int, n_seq: int, n_batch: int
+) -> None:
+    context = Context(model, n_ctx=n_ctx, n_seq=n_seq, n_batch=n_batch, threads=1)
+    try:
+        count = context.batch.capacity
+        assert count == min(n_batch, context.n_ctx)
+        for position in range(count):
+            context.batch.add(1, position, n_seq - 1, filled=0, logits=True)
+        assert context.decode() == 0
+    finally:
+        context.close()
 
 
 @pytest.mark.parametrize("sizes", [(0, 1, 1), (1, 0, 1), (1, 1, 0)])

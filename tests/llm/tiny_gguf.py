@@ -14,6 +14,7 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 MERGES = ("t h", "th e", "Ġ t", "Ġ a", "i n", "Ġt h", "l i", "m e", "Ġ s", "o n")
+ENDS = ("<|endoftext|>", "<|im_end|>")
 WIDTH, HEADS, KV_HEADS, HIDDEN, LAYERS = 32, 4, 2, 64, 2
 
 
@@ -66,7 +67,10 @@ def build(
     def add(name: str, *shape: int) -> None:
         writer.add_tensor(name, (random.standard_normal(shape) * 0.3).astype(np.float32))
 
-    add("token_embd.weight", len(tokens), WIDTH)
+    embeddings = (random.standard_normal((len(tokens), WIDTH)) * 0.3).astype(np.float32)
+    # Embeddings are tied, so a zero row is never the likeliest token: no reply ends by itself.
+    embeddings[[tokens.index(name) for name in ENDS if name in tokens]] = 0
+    writer.add_tensor("token_embd.weight", embeddings)
     writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
     for layer in range(LAYERS):
         block = f"blk.{layer}"

@@ -38,13 +38,14 @@ class Context:
     def __init__(self, model: GgufModel, *, n_ctx: int, n_seq: int, n_batch: int, threads: int) -> None:
         if not 1 <= n_seq <= MAX_SEQUENCES:
             raise EngineError(f"{n_seq} sequences are asked for, {MAX_SEQUENCES} are possible")
-        if n_ctx < 1 or n_batch < 1 or threads < 1:
-            raise EngineError("A context needs cells, a batch and a thread")
+        if n_ctx < n_seq or n_batch < 1 or threads < 1:
+            raise EngineError("A context needs a cell for every sequence, a batch and a thread")
         if _c.llama_model_is_recurrent(model.handle) or _c.llama_model_is_hybrid(model.handle):
             raise ModelError(f"{model.name} ({model.architecture}) is a recurrent model", cure="Choose a transformer.")
         params = _c.llama_context_default_params()
         params.n_ctx = n_ctx
-        params.n_batch = params.n_ubatch = min(n_batch, n_ctx)
+        # llama.cpp ends the process on a context whose batch has no room for a token of every sequence.
+        params.n_batch = params.n_ubatch = max(n_batch, n_seq)
         params.n_seq_max = n_seq
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
@@ -54,7 +55,9 @@ class Context:
             raise EngineError(f"llama.cpp cannot make a context of {n_ctx} tokens for {model.name}")
         self._memory: Any = _c.llama_get_memory(self._handle)
         self.n_ctx = int(_c.llama_n_ctx(self._handle))
-        self.batch = Batch(capacity=int(_c.llama_n_batch(self._handle)), n_vocab=model.n_vocab, n_seq=n_seq)
+        self.batch = Batch(
+            capacity=min(n_batch, int(_c.llama_n_batch(self._handle))), n_vocab=model.n_vocab, n_seq=n_seq
+        )
 
     def apply(self, effects: Iterable[Effect]) -> None:
         """Do to the KV cache what the bookkeeping says.
