@@ -157,7 +157,7 @@ def test_every_context_that_is_made_decodes_a_full_batch(
     context = Context(model, n_ctx=n_ctx, n_seq=n_seq, n_batch=n_batch, threads=1)
     try:
         count = context.batch.capacity
-        assert count == min(n_batch, -(-n_ctx // 256) * 256)
+        assert count == min(n_batch, n_ctx)
         for position in range(count):
             context.batch.add(1, position, n_seq - 1, filled=0, logits=True)
         assert context.decode() == 0
