@@ -45,9 +45,11 @@ class Talk:
         self.household = household
         self.now = NOW
 
-    def plan(self, intent: str, text: str, *, amends: bool = False, session: str = "s") -> Plan:
+    def plan(
+        self, intent: str, text: str, *, amends: bool = False, session: str = "s", asked: str | None = None
+    ) -> Plan:
         slots = slots_of(self.registry.intent(intent), text, self.now)
-        return self.registry.plan(Request(intent, slots, text, self.now, session, amends))
+        return self.registry.plan(Request(intent, slots, text, self.now, session, amends, asked))
 
     def say(self, intent: str, text: str, *, amends: bool = False, session: str = "s") -> str:
         plan = self.plan(intent, text, amends=amends, session=session)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebox.skills.scheduler import Scheduler
-from voicebox.skills.state import Household
+from voicebox.skills.state import Household, Undo
 
 NOW = datetime(2026, 3, 4, 15, 10, tzinfo=UTC)
 
@@ -130,7 +130,7 @@ def test_what_belongs_to_a_session_goes_with_it():
     household = Household()
     household.scheduler.set_timer("s", 10, NOW)
     household.volume("s").level = 90
-    household.remember_undo("s", NOW, "that", lambda: None)
+    household.remember_undo("s", Undo(NOW, "x.y", "that", lambda: None))
     household.forget("s")
     assert household.next_due() is None
     assert household.peek_volume("s").level != 90

@@ -102,6 +102,17 @@ class TestTimers:
         assert talk.say("dialog.cancel", "never mind") == "Okay, never mind."
         assert len(talk.household.scheduler.timers("s")) == 1
 
+    def test_never_mind_to_a_question_drops_the_question_only(self, talk):
+        talk.say("timer.set", "set a timer for ten minutes")
+        plan = talk.plan("dialog.cancel", "never mind", asked="time")
+        assert (plan.reply, plan.commit) == ("Okay, never mind.", None)
+
+    def test_an_amended_request_that_was_refused_takes_nothing_else_back(self, talk):
+        talk.say("home.light_on", "turn on the kitchen lights")
+        talk.say("timer.set", "set a timer for 20 weeks")
+        talk.say("timer.set", "no 20 minutes", amends=True)
+        assert talk.household.lights["kitchen"].on
+
     def test_which_one_is_asked_and_answered_by_name_or_length(self, talk):
         talk.say("timer.set", "set a five minute pasta timer")
         talk.say("timer.set", "set a timer for one hour")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from voicebox.skills.state import Household
+from voicebox.skills.state import Household, Undo
 from voicebox.skills.types import Control, Intent, Plan, Request
 
 __all__ = ["BuiltinSkill", "Handler", "value_of"]
@@ -63,9 +63,9 @@ class BuiltinSkill:
 
         def commit() -> None:
             if request.amends:
-                household.take_back(request.session)
-            back = do()
-            household.remember_undo(request.session, request.now, what, back)
+                household.take_back(request.session, request.intent)
+            undo = Undo(request.now, request.intent, what, do())
+            household.remember_undo(request.session, undo)
 
         return Plan(reply, commit=commit, control=control, data={"intent": request.intent, **data})
 

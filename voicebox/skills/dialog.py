@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voicebox.skills.base import BuiltinSkill
 from voicebox.skills.intents import dialog
+from voicebox.skills.intents.correct import CORRECT
 from voicebox.skills.state import Household
 from voicebox.skills.types import Control, Plan, Request
 from voicebox.skills.wording import join_words, pick
@@ -30,7 +31,7 @@ class DialogSkill(BuiltinSkill):
             "dialog.goodbye": self._goodbye,
             "dialog.yes": lambda _: Plan("Okay."),
             "dialog.no": lambda _: Plan("Okay. What would you like instead?"),
-            dialog.CORRECT: lambda _: Plan("Sorry, I'm not sure what to change. Could you say it all again?"),
+            CORRECT: lambda _: Plan("Sorry, I'm not sure what to change. Could you say it all again?"),
         }
         super().__init__("dialog", dialog.INTENTS, handlers, household)
         self._capabilities = capabilities
@@ -44,7 +45,7 @@ class DialogSkill(BuiltinSkill):
 
     def _cancel(self, request: Request) -> Plan:
         undo = self._household.undoable(request.session, request.now)
-        if undo is None:
+        if undo is None or request.asked is not None:
             return Plan("Okay, never mind.", control=Control.CANCEL)
         return Plan(
             f"Okay, {undo.what} is cancelled." if undo.what != "that" else "Okay, I took that back.",

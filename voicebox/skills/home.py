@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from voicebox.skills.base import BuiltinSkill, value_of
 from voicebox.skills.intents import home
+from voicebox.skills.intents.lights import ROOMS
 from voicebox.skills.state import Household, Light
 from voicebox.skills.types import Plan, Request
 from voicebox.skills.wording import join_words, pick, spoken_number
@@ -53,11 +54,11 @@ class HomeSkill(BuiltinSkill):
         """The rooms of a request, or the main room if it names none."""
         room: str | None = value_of(request, "room")
         if room == _HOUSE:
-            return [name for name in home.ROOMS if name != _HOUSE]
+            return [name for name in ROOMS if name != _HOUSE]
         if room is not None:
             return [room]
         if "all" in request.text.lower().split():
-            return [name for name in home.ROOMS if name != _HOUSE]
+            return [name for name in ROOMS if name != _HOUSE]
         return [_HERE]
 
     def _lights(self, request: Request, change: str, apply: Callable[[Light], Light]) -> Plan:

@@ -11,7 +11,7 @@ from voicebox.skills.clock import ClockSkill
 from voicebox.skills.coffee import CoffeeSkill
 from voicebox.skills.dialog import DialogSkill
 from voicebox.skills.home import HomeSkill
-from voicebox.skills.intents.dialog import CORRECT
+from voicebox.skills.intents.correct import CORRECT
 from voicebox.skills.lists import ListsSkill
 from voicebox.skills.math import MathSkill
 from voicebox.skills.parse import find_text

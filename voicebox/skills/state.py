@@ -36,9 +36,10 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """How to take back a session's last command."""
+    """How to take back a session's last command; `what` completes "… is cancelled"."""
 
     at: datetime
+    intent: str
     what: str
     back: Callable[[], None]
 
@@ -100,9 +101,9 @@ class Household:
         volume = self._volumes.get(session)
         return Volume() if volume is None else Volume(volume.level, volume.muted)
 
-    def remember_undo(self, session: str, at: datetime, what: str, back: Callable[[], None]) -> None:
-        """Keep how to take back what a session just did; `what` completes "… is cancelled"."""
-        self._undo[session] = Undo(at, what, back)
+    def remember_undo(self, session: str, undo: Undo) -> None:
+        """Keep how to take back what a session just did."""
+        self._undo[session] = undo
 
     def undoable(self, session: str, now: datetime) -> Undo | None:
         """The last command of a session, if it is recent enough to be taken back."""
@@ -111,15 +112,12 @@ class Household:
             return None
         return undo
 
-    def take_back(self, session: str) -> None:
-        """Undo a session's last command, if there is one."""
-        undo = self._undo.pop(session, None)
-        if undo is not None:
+    def take_back(self, session: str, intent: str | None = None) -> None:
+        """Undo a session's last command, if there is one; with `intent` only if it was that."""
+        undo = self._undo.get(session)
+        if undo is not None and intent in (None, undo.intent):
+            del self._undo[session]
             undo.back()
-
-    def settled(self, session: str) -> None:
-        """The last command can no longer be taken back."""
-        self._undo.pop(session, None)
 
     def forget(self, session: str) -> None:
         """A session is gone: its timers, alarms and volume with it. Devices and lists stay."""

@@ -93,6 +93,7 @@ class Request:
     """What a skill is asked: intent, slots by name, the caller's words, the time, and the session that asks.
 
     `amends` says that this takes the place of the session's last request, whose effect is then undone at commit.
+    `asked` is the slot that the last reply asked for, if that question was still open.
     """
 
     intent: str
@@ -101,6 +102,7 @@ class Request:
     now: datetime
     session: str
     amends: bool = False
+    asked: str | None = None
 
 
 class Control(StrEnum):

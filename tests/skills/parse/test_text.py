@@ -4,7 +4,7 @@ from datetime import datetime
 import pytest
 
 from voicebox.skills.intents import BUILTIN_INTENTS
-from voicebox.skills.intents.dialog import CORRECT
+from voicebox.skills.intents.correct import CORRECT
 from voicebox.skills.parse import find, find_text
 from voicebox.skills.templates import sample
 from voicebox.skills.types import SlotKind
