@@ -152,22 +152,37 @@ class WhisperModel:
     def generate(self, encoded: Encoded, starts: Sequence[list[int]], *, beam: int, max_tokens: int) -> list[Decoded]:
         """Write at most `max_tokens` tokens for each clip; starts are of one length."""
         room = min(max_tokens, _MAX_TEXT - len(starts[0]))
-        results = self._model.generate(
+        results = self._generate(encoded, starts, beam, len(starts[0]), room)
+        return [self._decoded(result, 0, 0.0, room) for result in results]
+
+    def extend(self, encoded: Encoded, start: list[int], text: Decoded, *, beam: int, max_tokens: int) -> Decoded:
+        """Let an unfinished text of one clip go on, to `max_tokens` tokens altogether."""
+        room = min(max_tokens, _MAX_TEXT - len(start))
+        if room <= len(text.tokens):
+            return text
+        # Tokens after the start sequence are forced, given back with the new ones, and counted as if written.
+        (result,) = self._generate(encoded, [[*start, *text.tokens]], beam, len(start), room)
+        return self._decoded(result, len(text.tokens), text.avg_logprob * (len(text.tokens) + 1), room)
+
+    def _generate(self, encoded: Encoded, starts: Sequence[list[int]], beam: int, given: int, room: int) -> list[Any]:
+        results: list[Any] = self._model.generate(
             encoded,
             list(starts),
             beam_size=beam,
             # CTranslate2 lets half of max_length be written, whatever the prompt.
-            max_length=max(len(starts[0]) + room, 2 * room),
+            max_length=max(given + room, 2 * room),
             return_scores=True,
             return_no_speech_prob=True,
         )
-        decoded = []
-        for result in results:
-            tokens, score = list(result.sequences_ids[0]), float(result.scores[0])
-            # The score is a mean over the tokens; Whisper's thresholds count the end of text too.
-            average = score * len(tokens) / (len(tokens) + 1)
-            decoded.append(Decoded(tokens, average, float(result.no_speech_prob), len(tokens) < room))
-        return decoded
+        return results
+
+    @staticmethod
+    def _decoded(result: Any, forced: int, forced_logprob: float, room: int) -> Decoded:
+        tokens = list(result.sequences_ids[0])
+        # The score is the sum over the tokens that were written by the count of all; Whisper's thresholds want the
+        # mean over all, with the end of text.
+        total = float(result.scores[0]) * len(tokens) + forced_logprob
+        return Decoded(tokens, total / (len(tokens) + 1), float(result.no_speech_prob), len(tokens) < room)
 
     def align(self, encoded: Encoded, language: str, tokens: Sequence[int], audio_s: float) -> tuple[Word, ...]:
         """When each word of one clip was said (cross-attention and dynamic time warping)."""

@@ -9,15 +9,16 @@ cost real speech.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from voicebox.errors import EngineError, ModelError
 from voicebox.stt.ct2 import Decoded, Encoded, WhisperModel
-from voicebox.stt.loops import cut_repeats, token_budget
+from voicebox.stt.loops import Repetition, find_repetition, token_budget
 from voicebox.stt.pieces import split_quietly
 from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Hypothesis, Word
 
@@ -25,6 +26,10 @@ __all__ = ["Tuning", "WhisperRecognizer"]
 
 _MAX_PIECE_S = 27.0
 _MIN_CONTEXT_S = 1.0
+_STEP = 8
+
+_Row = Callable[[], Encoded]
+"""Gives a clip's own encoder output; copying it out of the batch is put off until it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ class Tuning:
         prompt_pad_s: the same when there is a prompt, which makes loops likelier.
         tokens_per_s: what one pass may write; a text that is not finished then goes on, unless it loops.
         max_tokens_per_s: nobody speaks faster.
+        repeat_per_s: a text that repeats itself at no more tokens per second may have been said so, and is looked at
+            again with
+        repeat_pad_s: silence, which makes loops rare.
         no_speech: a text is noise if its no-speech probability is over this, and
         logprob: its average log-probability is under this.
         prompt_no_speech: the same as `no_speech` with a prompt, to which Whisper clings.
@@ -48,6 +56,8 @@ class Tuning:
     prompt_pad_s: float = 2.0
     tokens_per_s: float = 3.0
     max_tokens_per_s: float = 10.0
+    repeat_per_s: float = 4.0
+    repeat_pad_s: float = 6.0
     no_speech: float = 0.5
     logprob: float = -0.7
     prompt_no_speech: float = 0.3
@@ -208,36 +218,55 @@ class WhisperRecognizer:
         decoded = self._model.generate(encoded, starts, beam=batch[0].clip.beam, max_tokens=budget)
         pieces = []
         for at, (job, first) in enumerate(zip(batch, decoded, strict=True)):
-            whole = first if first.finished else self._continue(encoded, at, starts[at], first, job)
-            pieces.append(self._piece(encoded, at, languages[at], whole, job))
+            row = partial(self._model.row, encoded, at)
+            final, kept = self._settle(row, starts[at], first, job)
+            pieces.append(self._piece(row, languages[at], final, kept, job))
         return pieces
 
-    def _continue(self, encoded: Encoded, at: int, start: list[int], first: Decoded, job: _Job) -> Decoded:
-        """Let an unfinished text go on, unless it already repeats itself."""
-        if len(self._cut(first)) < len(first.tokens):
-            return first
-        more = token_budget(job.audio_s, self._tuning.max_tokens_per_s) - len(first.tokens)
-        if more <= 0:
-            return first
-        row = self._model.row(encoded, at)
-        (rest,) = self._model.generate(row, [[*start, *first.tokens]], beam=job.clip.beam, max_tokens=more)
-        tokens = [*first.tokens, *rest.tokens]
-        counts = len(first.tokens), len(rest.tokens)
-        average = float(np.average([first.avg_logprob, rest.avg_logprob], weights=[counts[0], counts[1] + 1]))
-        return Decoded(tokens, average, first.no_speech_prob, rest.finished)
+    def _settle(self, row: _Row, start: list[int], first: Decoded, job: _Job) -> tuple[Decoded, list[int]]:
+        """The text as it counts, and which of its tokens: unfinished ones go on, loops are cut."""
+        repetition = self._repetition(first)
+        if repetition and repetition.end <= self._tuning.repeat_per_s * job.audio_s:
+            return self._look_again(start, job)
+        if first.finished or repetition:
+            return first, first.tokens[: repetition.at] if repetition else first.tokens
+        return self._continue(row(), start, first, job)
 
-    def _cut(self, decoded: Decoded) -> list[int]:
-        return cut_repeats(decoded.tokens, self._model.sounds(decoded.tokens), finished=decoded.finished)
+    def _look_again(self, start: list[int], job: _Job) -> tuple[Decoded, list[int]]:
+        """Decode with so much silence that a repetition which the model ends itself was said."""
+        encoded = self._model.encode([job.audio], job.audio_s + self._tuning.repeat_pad_s)
+        budget = token_budget(job.audio_s, self._tuning.repeat_per_s)
+        (decoded,) = self._model.generate(encoded, [start], beam=job.clip.beam, max_tokens=budget)
+        if decoded.finished:
+            return decoded, decoded.tokens
+        repetition = self._repetition(decoded)
+        return decoded, decoded.tokens[: repetition.at] if repetition else decoded.tokens
 
-    def _piece(self, encoded: Encoded, at: int, language: str, decoded: Decoded, job: _Job) -> _Piece:
-        tokens = self._cut(decoded)
+    def _repetition(self, decoded: Decoded) -> Repetition | None:
+        return find_repetition(decoded.tokens, self._model.sounds(decoded.tokens), finished=decoded.finished)
+
+    def _continue(self, encoded: Encoded, start: list[int], text: Decoded, job: _Job) -> tuple[Decoded, list[int]]:
+        """Let an unfinished text go on, some tokens at a time, until it ends or repeats itself."""
+        most = token_budget(job.audio_s, self._tuning.max_tokens_per_s)
+        repetition = None
+        while not text.finished and not repetition and len(text.tokens) < most:
+            step = max(_STEP, len(text.tokens) // 2)
+            more = self._model.extend(
+                encoded, start, text, beam=job.clip.beam, max_tokens=min(most, len(text.tokens) + step)
+            )
+            if len(more.tokens) <= len(text.tokens):
+                return more, more.tokens
+            text, repetition = more, self._repetition(more)
+        return text, text.tokens[: repetition.at] if repetition else text.tokens
+
+    def _piece(self, row: _Row, language: str, decoded: Decoded, tokens: list[int], job: _Job) -> _Piece:
         text = self._model.tokenizer(language).decode(tokens).strip()
         no_speech = self._tuning.prompt_no_speech if job.prompt else self._tuning.no_speech
         unsure = decoded.no_speech_prob > no_speech and decoded.avg_logprob < self._tuning.logprob
         rejected = unsure or not any(c.isalnum() for c in text)
         words: tuple[Word, ...] = ()
         if job.clip.word_times and not rejected:
-            heard = self._model.align(self._model.row(encoded, at), language, tokens, job.audio_s)
+            heard = self._model.align(row(), language, tokens, job.audio_s)
             words = tuple(Word(w.text, w.start_s + job.offset_s, w.end_s + job.offset_s, w.probability) for w in heard)
         return _Piece(text, decoded.avg_logprob, decoded.no_speech_prob, language, len(tokens) + 1, words, rejected)
 
