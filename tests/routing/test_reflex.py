@@ -28,6 +28,7 @@ class ScriptedModel:
         self.released: list[str] = []
         self.waiting: dict[str, Future[IntentScore]] = {}
         self.slow = False
+        self.asked = asyncio.Event()
 
     def score(self, text: str, *, session: str) -> Future[IntentScore]:
         future: Future[IntentScore] = Future()
@@ -35,6 +36,7 @@ class ScriptedModel:
             if session in self.waiting:
                 self.waiting[session].cancel()
             self.waiting[session] = future
+            self.asked.set()
             return future
         future.set_result(self.result())
         return future
@@ -90,8 +92,7 @@ def talk() -> Conversation:
     registry = default_registry(Household())
     names = [intent.name for intent in registry.intents()]
     model = ScriptedModel([*names, OUT_OF_SCOPE])
-    lexicon = Lexicon({intent.name: intent.slots for intent in registry.intents()})
-    return Conversation(registry, model, Reflex(registry, model, lexicon))
+    return Conversation(registry, model, Reflex(registry, model, Lexicon.of(registry.intents())))
 
 
 def slots(understanding: Understanding) -> dict[str, Any]:
@@ -306,8 +307,8 @@ async def test_a_newer_text_waits_for_the_older_one(talk: Conversation) -> None:
     first = asyncio.create_task(talk.hear("set a timer", "timer.set"))
     second = asyncio.create_task(talk.hear("set a timer for ten minutes", "timer.set"))
     for task in (first, second):
-        while not talk.model.waiting:
-            await asyncio.sleep(0)
+        await talk.model.asked.wait()
+        talk.model.asked.clear()
         talk.model.waiting.pop("s").set_result(talk.model.result())
         await task
     assert slots(second.result()) == {"duration": 600}
@@ -339,3 +340,8 @@ class TestBias:
 def test_release_reaches_the_model(talk: Conversation) -> None:
     talk.reflex.release("s")
     assert talk.model.released == ["s"]
+
+
+async def test_a_verb_is_no_value_beside_a_better_one(talk: Conversation) -> None:
+    assert slots(await talk.hear("switch the fan on", "home.device_on")) == {"device": "fan"}
+    assert slots(await talk.hear("turn on the switch", "home.device_on")) == {"device": "outlet"}
