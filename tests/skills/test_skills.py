@@ -187,10 +187,15 @@ class TestLists:
             "3 things on your shopping list: milk, eggs and bread."
         )
         assert talk.say("lists.remove", "take the egg off the list") == "Okay, took eggs off the shopping list."
-        assert talk.say("lists.remove", "remove the caviar") == "Caviar isn't on any list."
+        assert talk.say("lists.remove", "remove the caviar") == "Caviar is not on any list."
         assert talk.say("lists.clear", "clear the shopping list") == "Okay, cleared your shopping list."
         assert talk.say("dialog.cancel", "undo that") == "Okay, I took that back."
         assert talk.household.lists["shopping"] == ["milk", "bread"]
+
+    def test_commas_of_the_transcript_separate(self, talk):
+        slots = {"item": SlotValue("milk eggs and sour cream", "milk eggs and sour cream")}
+        request = Request("lists.add", slots, "Add milk, eggs, and sour cream.", talk.now, "s")
+        assert talk.registry.plan(request).data["items"] == ["milk", "eggs", "sour cream"]
 
     def test_tasks_go_to_their_list(self, talk):
         talk.say("lists.add", "add call mom and dad")

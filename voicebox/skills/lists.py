@@ -45,7 +45,7 @@ class ListsSkill(BuiltinSkill):
         self._lists = household.lists
 
     def _add(self, request: Request) -> Plan:
-        said: str = value_of(request, "item")
+        said = _as_said(request)
         name = value_of(request, "list") or ("to do" if said.split()[0] in _TASK_VERBS - {"buy"} else "shopping")
         items = [said] if name == "to do" else split_items(said)
         present = self._lists.get(name, [])
@@ -67,7 +67,7 @@ class ListsSkill(BuiltinSkill):
         return self._command(request, reply, do, "that", data)
 
     def _remove(self, request: Request) -> Plan:
-        said: str = value_of(request, "item")
+        said = _as_said(request)
         name: str | None = value_of(request, "list")
         names = [name] if name is not None else list(self._lists)
         found = [
@@ -79,7 +79,10 @@ class ListsSkill(BuiltinSkill):
         ]
         data = {"list": name, "items": [item for _, item in found]}
         if not found:
-            return Plan(f"{_capital(said)} isn't on {f'the {name} list' if name else 'any list'}.", data=data)
+            return Plan(
+                f"{_capital(said)} {_be(split_items(said))} not on {f'the {name} list' if name else 'any list'}.",
+                data=data,
+            )
         words = join_words([item for _, item in found])
 
         def do() -> Callable[[], None]:
@@ -127,6 +130,13 @@ class ListsSkill(BuiltinSkill):
             return "shopping"
         filled = [name for name, items in self._lists.items() if items]
         return filled[0] if len(filled) == 1 else "shopping"
+
+
+def _as_said(request: Request) -> str:
+    """The items with the commas of the transcript, which understanding leaves out."""
+    item: str = value_of(request, "item")
+    found = re.search(r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", item))), request.text.lower())
+    return item if found is None else found.group()
 
 
 def split_items(said: str) -> list[str]:

@@ -95,6 +95,19 @@ def test_a_time_completes_the_day_that_was_said_before():
     assert values("at seven", like="2026-03-07") == ["2026-03-07T07:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no eight", "2026-03-07T20:00:00"),
+        ("actually 8 am", "2026-03-07T08:00:00"),
+        ("make it 22:15", "2026-03-07T22:15:00"),
+        ("no tomorrow at eight", "2026-03-05T08:00:00"),
+    ],
+)
+def test_a_time_that_amends_another_keeps_its_day_and_half(text, expected):
+    assert values(text, like="2026-03-07T19:30:00") == [expected]
+
+
 def test_the_zone_of_now_is_left_out():
     assert values("noon", NOW.replace(tzinfo=timezone(timedelta(hours=2)))) == ["2026-03-05T12:00:00"]
 

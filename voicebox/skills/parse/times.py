@@ -28,6 +28,14 @@ class _Clock:
     sure: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The day, and the half of it if it is known, that were said before."""
+
+    day: date
+    half: str
+
+
 _NAMED = {"noon": (12, 0), "midday": (12, 0), "midnight": (0, 0), "noontime": (12, 0)}
 _FIXED = "fixed"
 _HALVES = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "night"}
@@ -42,16 +50,16 @@ def find(text: str, now: datetime, *, like: str | None = None) -> list[Match]:
     Args:
         text: what was said.
         now: the caller's local time; its zone is left out of the results.
-        like: a time that was understood before: a time of day without a day then falls on its day if it was a day
-            alone ("tomorrow" … "at seven").
+        like: a time that this one completes or amends: a time of day without a day then falls on its day ("tomorrow" …
+            "at seven"), and in the same half of it ("half past seven in the evening" … "no, eight").
     """
     now = now.replace(tzinfo=None)
-    day_before = date.fromisoformat(like[:10]) if like is not None and len(like) == 10 else None
+    before = None if like is None else _Before(date.fromisoformat(like[:10]), _half_of(like))
     tokens = tokenize(text)
     matches: list[Match] = []
     i = 0
     while i < len(tokens):
-        found = _time_at(tokens, i, now, day_before)
+        found = _time_at(tokens, i, now, before)
         if found is None:
             i += 1
             continue
@@ -61,7 +69,7 @@ def find(text: str, now: datetime, *, like: str | None = None) -> list[Match]:
     return matches
 
 
-def _time_at(tokens: Sequence[Token], i: int, now: datetime, day_before: date | None) -> tuple[str, int, float] | None:
+def _time_at(tokens: Sequence[Token], i: int, now: datetime, before: _Before | None) -> tuple[str, int, float] | None:
     if (relative := _relative(tokens, i, now)) is not None:
         return (*relative, 1.0)
     clock = _clock_at(tokens, i)
@@ -79,7 +87,15 @@ def _time_at(tokens: Sequence[Token], i: int, now: datetime, day_before: date | 
         return _iso(spoken, later, now), after, 1.0
     said = i > 0 and tokens[i - 1].text in ("at", "by", "until", "till", "past")
     confidence = 1.0 if spoken.sure or said else _BARE
-    return _iso(spoken, day_before, now), after, confidence
+    if before is None:
+        return _iso(spoken, None, now), after, confidence
+    half = spoken.half or (before.half if 1 <= spoken.hour <= 12 else "")
+    return _iso(_Clock(spoken.hour, spoken.minute, half), before.day, now), after, confidence
+
+
+def _half_of(like: str) -> str:
+    """The half of the day of an ISO time; empty for a day alone."""
+    return "" if len(like) == len("2026-03-05") else "am" if datetime.fromisoformat(like).hour < 12 else "pm"
 
 
 def _relative(tokens: Sequence[Token], i: int, now: datetime) -> tuple[str, int] | None:
