@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -17,45 +19,53 @@ from voicebox.audio.formats import PCM16_24K
 from voicebox.client.realtime_client import realtime_url
 from voicebox.errors import VoiceboxError
 
-__all__ = ["converse"]
+__all__ = ["Loudspeaker", "converse"]
 
 _BLOCK = 480
 
 
-class _Loudspeaker:
-    """Samples on their way to the device; counts what was played of the reply at hand."""
+class Loudspeaker:
+    """Samples on their way to the device; counts what was played of the reply at hand.
+
+    `fill` is called by the device's thread, the rest by the event loop.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[str, np.ndarray[Any, np.dtype[np.float32]]]] = deque()
-        self._played: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[str, NDArray[np.float32]]] = deque()
+        self._played = 0
         self._item = ""
 
     def add(self, item_id: str, data: bytes) -> None:
         """Queue audio of a reply."""
-        self._waiting.append((item_id, PCM16_24K.decode(data)))
+        with self._lock:
+            self._waiting.append((item_id, PCM16_24K.decode(data)))
 
-    def fill(self, out: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    def fill(self, out: NDArray[np.float32]) -> None:
         """The device asks for samples; silence where there are none."""
         out[:] = 0.0
         at = 0
-        while at < len(out) and self._waiting:
-            item_id, audio = self._waiting.popleft()
-            taken = min(len(audio), len(out) - at)
-            out[at : at + taken] = audio[:taken]
-            at += taken
-            if item_id != self._item:
-                self._item, self._played = item_id, {item_id: 0}
-            self._played[item_id] += taken
-            if taken < len(audio):
-                self._waiting.appendleft((item_id, audio[taken:]))
+        with self._lock:
+            while at < len(out) and self._waiting:
+                item_id, audio = self._waiting.popleft()
+                taken = min(len(audio), len(out) - at)
+                out[at : at + taken] = audio[:taken]
+                at += taken
+                if item_id != self._item:
+                    self._item, self._played = item_id, 0
+                self._played += taken
+                if taken < len(audio):
+                    self._waiting.appendleft((item_id, audio[taken:]))
 
     def stop(self) -> tuple[str, int] | None:
         """Throw away what waits; returns the reply that was playing and the ms of it that were heard."""
-        if not self._waiting:
-            return None
-        item_id = self._waiting[0][0]
-        self._waiting.clear()
-        return item_id, 1000 * self._played.get(item_id, 0) // PCM16_24K.rate
+        with self._lock:
+            if not self._waiting:
+                return None
+            item_id = self._waiting[0][0]
+            self._waiting.clear()
+            played = self._played if item_id == self._item else 0
+            return item_id, 1000 * played // PCM16_24K.rate
 
 
 async def converse(
@@ -75,7 +85,7 @@ async def converse(
         ) from None
     loop = asyncio.get_running_loop()
     heard: asyncio.Queue[bytes] = asyncio.Queue(maxsize=100)
-    speaker = _Loudspeaker()
+    speaker = Loudspeaker()
 
     def put(data: bytes) -> None:
         if not heard.full():
@@ -112,7 +122,7 @@ async def _send(socket: Any, heard: asyncio.Queue[bytes]) -> None:
 
 
 async def _receive(
-    socket: Any, event: dict[str, Any], speaker: _Loudspeaker, on_event: Callable[[dict[str, Any]], None]
+    socket: Any, event: dict[str, Any], speaker: Loudspeaker, on_event: Callable[[dict[str, Any]], None]
 ) -> None:
     kind = event["type"]
     if kind == "response.output_audio.delta":
