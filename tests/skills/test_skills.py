@@ -210,6 +210,14 @@ class TestLists:
         talk.say("lists.add", "add silk", amends=True)
         assert talk.household.lists["shopping"] == ["silk"]
 
+    @pytest.mark.parametrize("text", ["and butter", "Butter too.", "also add butter"])
+    def test_more_of_the_same_takes_nothing_back(self, talk, text):
+        talk.say("lists.add", "add milk")
+        slots = {"item": SlotValue("butter", "butter")}
+        plan = talk.registry.plan(Request("lists.add", slots, text, talk.now, "s", amends=True))
+        plan.commit()
+        assert talk.household.lists["shopping"] == ["milk", "butter"]
+
     def test_long_lists_are_bounded_and_not_read_to_the_end(self, talk):
         talk.household.lists["shopping"] = [f"thing {i}" for i in range(MAX_ITEMS)]
         assert "and 190 more." in talk.say("lists.read", "read my shopping list")

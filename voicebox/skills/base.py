@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,12 +63,21 @@ class BuiltinSkill:
         household = self._household
 
         def commit() -> None:
-            if request.amends:
+            if request.amends and not _adds(request.text):
                 household.take_back(request.session, request.intent)
             undo = Undo(request.now, request.intent, what, do())
             household.remember_undo(request.session, undo)
 
         return Plan(reply, commit=commit, control=control, data={"intent": request.intent, **data})
+
+
+_MORE = re.compile(r"^\W*(?:and|also|plus)\b|\b(?:too|as well|also)\W*$", re.IGNORECASE)
+_OTHER = re.compile(r"\b(?:no|not|actually|instead|make (?:it|that)|change|i meant?|i said)\b", re.IGNORECASE)
+
+
+def _adds(text: str) -> bool:
+    """Whether a fragment asks for more of the same ("and butter", "the bedroom too") and takes nothing back."""
+    return _MORE.search(text) is not None and _OTHER.search(text) is None
 
 
 def value_of(request: Request, slot: str, default: Any = None) -> Any:
