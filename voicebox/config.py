@@ -89,9 +89,6 @@ class SttSettings(_Section):
     compute_type: str = Field("auto", description="CTranslate2 compute type; auto: int8 on a CPU, float16 on a GPU")
     threads: int = Field(1, ge=1, description="threads of one decode")
     language: str = Field("en", description="language of the callers, for multilingual models")
-    beam: int = Field(1, ge=1, le=10, description="beam of the final decode; 1 is greedy")
-    partial_interval_ms: int = Field(250, ge=50, description="how often a growing utterance is decoded")
-    bias: bool = Field(True, description="bias recognition towards what the skills expect")
 
 
 class IntentSettings(_Section):
@@ -100,7 +97,6 @@ class IntentSettings(_Section):
     model: Path | None = Field(None, description="GGUF file; default: the one that ships")
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     max_sessions: int = Field(64, ge=1, le=255, description="sessions that keep their KV cache")
-    threshold: float | None = Field(None, ge=0, le=1, description="in-scope threshold; default: the model's own")
 
 
 class ChatSettings(_Section):
@@ -112,7 +108,6 @@ class ChatSettings(_Section):
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     context_tokens: int = Field(4096, ge=512, description="KV cache, shared by all sessions")
     max_sessions: int = Field(16, ge=1, le=255, description="sessions that keep their KV cache")
-    max_tokens: int = Field(96, ge=8, description="longest reply")
     temperature: float = Field(0.0, ge=0, le=2, description="0 always takes the likeliest word")
 
 
@@ -121,7 +116,6 @@ class TtsSettings(_Section):
 
     voice: str = Field("piper-en_US-joe-medium", description="voice of the catalog or an .onnx file")
     threads: int = Field(1, ge=1, description="threads of one synthesis")
-    speed: float = Field(1.0, ge=0.5, le=2.0, description="speaking rate")
     cache_mb: int = Field(32, ge=0, description="memory for phrases that were already spoken")
 
 
@@ -138,7 +132,6 @@ class ConversationSettings(_Section):
     short_ms: int = Field(200, ge=96, description="wait after a request that is complete")
     unknown_ms: int = Field(500, ge=96, description="wait when nothing is known")
     long_ms: int = Field(1200, ge=96, description="wait inside a sentence")
-    max_turn_s: float = Field(30.0, gt=1, le=30, description="longest turn")
     barge_in: bool = Field(True, description="speech over the assistant stops it")
     instructions: str = Field("", description="added to the instruct model's prompt")
 

@@ -18,10 +18,12 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_dotted_and_short_names() -> None:
-    settings = settings_from(parse("--port", "1234", "--server.max_sessions", "3", "--lean", "--stt.bias", "false"))
+    settings = settings_from(
+        parse("--port", "1234", "--server.max_sessions", "3", "--lean", "--conversation.barge_in", "false")
+    )
     assert (settings.server.port, settings.server.max_sessions) == (1234, 3)
     assert settings.models.lean is True
-    assert settings.stt.bias is False
+    assert settings.conversation.barge_in is False
 
 
 def test_what_the_command_itself_sets_wins() -> None:

@@ -29,7 +29,7 @@ def add_settings_flags(parser: argparse.ArgumentParser) -> None:
         names = [f"--{key}"] + ([_SHORT[key]] if key in _SHORT else [])
         kind: dict[str, Any] = {"metavar": type_name(field)}
         if field.annotation is bool:
-            # A bare flag means true; `--stt.bias false` turns off what is on.
+            # A bare flag means true; `--conversation.barge_in false` turns off what is on.
             kind |= {"nargs": "?", "const": "true"}
         group.add_argument(
             *names, dest=_DEST + key, default=argparse.SUPPRESS, help=f"{field.description} ({_default(field)})", **kind
