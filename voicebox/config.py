@@ -89,6 +89,7 @@ class SttSettings(_Section):
     compute_type: str = Field("auto", description="CTranslate2 compute type; auto: int8 on a CPU, float16 on a GPU")
     threads: int = Field(1, ge=1, description="threads of one decode")
     language: str = Field("en", description="language of the callers, for multilingual models")
+    partial_interval_ms: int = Field(240, ge=50, description="how often a growing utterance is decoded")
 
 
 class IntentSettings(_Section):
