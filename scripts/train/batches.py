@@ -12,11 +12,14 @@ from torch import Tensor
 
 from scripts.train.augment import augment
 from scripts.train.dataset import Example
-from scripts.train.prefixes import PrefixTree
+from scripts.train.prefixes import Path, PrefixTree
 from scripts.train.tokenizer import token_id
 from voicebox.llm.intent_text import ASK, BOS
 
 __all__ = ["Batch", "Batcher", "WordTokenizer"]
+
+_BUCKETS = 24
+"""Batches that are drawn at once and sorted by length, so that little of a batch is padding."""
 
 
 class WordTokenizer:
@@ -62,26 +65,33 @@ class Batcher:
         examples: the training set.
         tokenizer: of words.
         tree: prefix statistics of the same set.
+        paths: the examples' nodes in the tree.
         prefixes: how many proper prefixes of a sentence are scored with it, at most.
         longest: longer sentences (in words) are cut.
     """
 
     def __init__(
-        self, examples: Sequence[Example], tokenizer: WordTokenizer, tree: PrefixTree, *, prefixes: int = 3,
-        longest: int = 28,
+        self, examples: Sequence[Example], tokenizer: WordTokenizer, tree: PrefixTree, paths: Sequence[Path], *,
+        prefixes: int = 3, longest: int = 28,
     ) -> None:  # fmt: skip
         self._examples = examples
         self._tokenizer = tokenizer
         self._tree = tree
+        self._paths = paths
         self._prefixes = prefixes
         self._longest = longest
         self._weights = [example.weight for example in examples]
+        self._queue: list[list[int]] = []
         self._memo: dict[tuple[str, ...], tuple[list[float], float]] = {}
 
     def draw(self, size: int, rng: random.Random) -> Batch:
         """A batch of about equally long sentences, `size` of them, drawn by weight."""
-        pool = rng.choices(range(len(self._examples)), self._weights, k=size)
-        return self.make(pool, rng)
+        if not self._queue:
+            pool = rng.choices(range(len(self._examples)), self._weights, k=_BUCKETS * size)
+            pool.sort(key=lambda index: len(self._examples[index].text))
+            self._queue = [pool[start : start + size] for start in range(0, len(pool), size)]
+            rng.shuffle(self._queue)
+        return self.make(self._queue.pop(), rng)
 
     def make(self, indices: Sequence[int], rng: random.Random, *, strength: float = 1.0) -> Batch:
         """A batch of the given examples; `strength` 0 leaves them as they are."""
@@ -115,12 +125,12 @@ class Batcher:
             tokens[row, 1:text] = torch.tensor(ids)
             positions[row, :text] = torch.arange(text)
             mask[row, :text, :text] = causal[:text, :text]
-            words = tuple(self._examples[indices[row]].text.split())
+            path = self._paths[indices[row]]
             for offset, (seen, said) in enumerate(marks):
                 column = text + offset
                 positions[row, column] = 1 + seen
                 mask[row, column, : 1 + seen] = True
-                distribution, complete = self._known(words if said < 0 else words[:said])
+                distribution, complete = self._known(path if said < 0 else path[: said + 1])
                 if said < 0:
                     full.append((row, column))
                     complete_full.append(complete)
@@ -133,8 +143,8 @@ class Batcher:
             torch.tensor(labels), torch.tensor(complete_full + complete_partial),
         )  # fmt: skip
 
-    def _known(self, words: tuple[str, ...]) -> tuple[list[float], float]:
-        known = self._memo.get(words)
+    def _known(self, path: Path) -> tuple[list[float], float]:
+        known = self._memo.get(path[-1])
         if known is None:
-            known = self._memo[words] = (self._tree.distribution(words), self._tree.complete(words))
+            known = self._memo[path[-1]] = (self._tree.distribution(path), self._tree.complete(path))
         return known

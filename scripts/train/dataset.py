@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.train.outofscope import load_out_of_scope
+from scripts.train.prefixes import WordSpan
 from scripts.train.public import read_public
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE
-from voicebox.skills.templates import sample
+from voicebox.skills.templates import Sentence, sample
 from voicebox.skills.types import Intent
 
-__all__ = ["Example", "Split", "build", "label_names", "weigh"]
+__all__ = ["Example", "Split", "build", "label_names", "slot_values", "weigh"]
 
 Split = Literal["train", "held"]
 
+MORE_SENTENCES = Path(__file__).with_name("in_scope.toml")
 OUT_OF_SCOPE_SHARE = 0.4
 """Share of the training weight that is out of scope."""
 _WRITTEN_WEIGHT = 2.0
@@ -34,7 +36,8 @@ class Example:
     """A normalized sentence.
 
     `origin` names its source ("skills", "clinc150/timer", "written/facts"); `group` is the template or source that it
-    shares with its likes; `weight` counts in losses and prefix statistics.
+    shares with its likes; `spans` are the words of slots; `times` is how often it was sampled; `weight` counts in
+    losses and prefix statistics.
     """
 
     text: str
@@ -42,6 +45,8 @@ class Example:
     origin: str
     group: str
     split: Split
+    spans: tuple[WordSpan, ...] = ()
+    times: int = 1
     weight: float = 1.0
 
 
@@ -65,8 +70,10 @@ def build(
     """
     rng = random.Random(seed)
     found: list[Example] = []
+    with MORE_SENTENCES.open("rb") as file:
+        more = tomllib.load(file)
     for intent in intents:
-        found += _sampled(intent, per_intent, rng, held_share)
+        found += _sampled(intent, more.get(intent.name, ()), per_intent, rng, held_share)
     found += _written(out_of_scope, rng, held_share)
     known = {intent.name for intent in intents} | {OUT_OF_SCOPE}
     taken: Counter[str] = Counter()
@@ -83,13 +90,42 @@ def build(
     return weigh(_unambiguous(found))
 
 
-def _sampled(intent: Intent, count: int, rng: random.Random, held_share: float) -> Iterable[Example]:
-    held = {example for example in intent.examples if len(intent.examples) > 3 and rng.random() < held_share}
+def _sampled(
+    intent: Intent, more: Sequence[str], count: int, rng: random.Random, held_share: float
+) -> Iterable[Example]:
+    templates = (*intent.examples, *more)
+    held = {example for example in templates if rng.random() < held_share}
     for index in range(count):
-        example = intent.examples[index % len(intent.examples)]
-        text = normalize_text(sample(intent, rng, example=example).text)
+        example = templates[index % len(templates)]
+        text, spans = _normalized(sample(intent, rng, example=example))
         split: Split = "held" if example in held else "train"
-        yield Example(text, intent.name, "skills", f"{intent.name}/{example}", split)
+        yield Example(text, intent.name, "skills", f"{intent.name}/{example}", split, spans)
+
+
+def _normalized(sentence: Sentence) -> tuple[str, tuple[WordSpan, ...]]:
+    """The normalized text with its slots as word spans; none where normalization reaches across a slot's edge."""
+    text = normalize_text(sentence.text)
+    words: list[str] = []
+    spans: list[WordSpan] = []
+    at = 0
+    for span in sentence.spans:
+        words += normalize_text(sentence.text[at : span.start]).split()
+        start = len(words)
+        words += normalize_text(sentence.text[span.start : span.end]).split()
+        spans.append((start, len(words), span.slot))
+        at = span.end
+    words += normalize_text(sentence.text[at:]).split()
+    return text, tuple(spans) if " ".join(words) == text else ()
+
+
+def slot_values(examples: Iterable[Example]) -> dict[str, set[str]]:
+    """All values of each slot that occur in the examples."""
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for example in examples:
+        words = example.text.split()
+        for start, end, slot in example.spans:
+            values[slot].add(" ".join(words[start:end]))
+    return values
 
 
 def _written(count: int, rng: random.Random, held_share: float) -> Iterable[Example]:
@@ -117,17 +153,25 @@ def _unambiguous(examples: Sequence[Example]) -> list[Example]:
         intent, count = (skills or counts).most_common(1)[0]
         if count < 0.75 * sum((skills or counts).values()):
             continue
-        chosen = next(example for example in same if example.intent == intent)
-        trained = any(example.split == "train" for example in same)
-        out.append(replace(chosen, split="train" if trained else "held"))
+        agreeing = [example for example in same if example.intent == intent]
+        chosen = next((example for example in agreeing if example.split == "train"), agreeing[0])
+        split: Split = "train" if any(example.split == "train" for example in same) else "held"
+        out.append(replace(chosen, split=split, times=len(agreeing)))
     return out
 
 
 def weigh(examples: Sequence[Example]) -> list[Example]:
-    """Weights that sum to the count; in scope, an intent counts by the root of its variety."""
-    counts = Counter(example.intent for example in examples)
+    """Weights that sum to the count.
+
+    In scope, intents count almost alike (by the fourth root of their variety), and a sentence by how often it was
+    sampled: short ones with one wording are as common among callers as the many wordings of long ones.
+    """
+    variety = Counter(example.intent for example in examples)
+    mass: Counter[str] = Counter()
+    for example in examples:
+        mass[example.intent] += example.times
     raw = [
-        math.sqrt(counts[example.intent]) / counts[example.intent]
+        example.times * variety[example.intent] ** 0.25 / mass[example.intent]
         if example.intent != OUT_OF_SCOPE
         else (_WRITTEN_WEIGHT if example.origin.startswith("written") else 1.0)
         for example in examples

@@ -71,7 +71,7 @@ def _loss(net: IntentNet, batch: Batch, targets: Targets) -> Tensor:
 
 def fit(
     net: IntentNet, batcher: Batcher, targets: Targets, *, cpu_s: float, checkpoint: Path, seed: int,
-    progress: Callable[[float, float], None], batch_size: int = 64, peak: float = 1.2e-3, save_every_s: float = 60.0,
+    progress: Callable[[float, float], None], batch_size: int = 96, peak: float = 1.5e-3, save_every_s: float = 60.0,
 ) -> IntentNet:  # fmt: skip
     """Train until `cpu_s` seconds of this process's CPU time are spent, the time before a resume included.
 

@@ -16,7 +16,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,12 @@ from tokenizers import Tokenizer
 
 from scripts.train.batches import Batcher, WordTokenizer
 from scripts.train.calibrate import Calibration, Scorer, calibrate, measure
-from scripts.train.dataset import Example, build, label_names
+from scripts.train.dataset import Example, build, label_names, slot_values
 from scripts.train.export import quantize, rewrite_metadata, write_gguf
 from scripts.train.fit import Targets, fit
 from scripts.train.model import IntentNet, Shape
-from scripts.train.prefixes import PrefixTree
+from scripts.train.prefixes import Path as PrefixPath
+from scripts.train.prefixes import PrefixTree, path_of
 from scripts.train.public import read_public
 from scripts.train.teacher import SentenceEncoder, fit_head
 from scripts.train.tokenizer import special_tokens, token_id, train_tokenizer
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=40.0, help="CPU minutes for everything")
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--vocab", type=int, default=12288)
-    parser.add_argument("--per-intent", type=int, default=600)
+    parser.add_argument("--per-intent", type=int, default=900)
     parser.add_argument("--out-of-scope", type=int, default=16000, help="sentences from our own templates")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -73,17 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     encoder = SentenceEncoder(options.teacher) if options.teacher else None
     tokenizer = _tokenizer(options.work / f"tokenizer-{key}.json", train, encoder, labels, options.vocab)
     net, targets = _prepare(options, key, train, labels, tokenizer, encoder)
-    tree = PrefixTree(((e.text.split(), labels.index(e.intent), e.weight) for e in train), len(labels))
-    batcher = Batcher(train, WordTokenizer(tokenizer), tree)
+    values = slot_values(train)
+    paths = [path_of(e.text.split(), e.spans, values) for e in train]
+    batcher = Batcher(train, WordTokenizer(tokenizer), _tree(train, paths, labels), paths)
+    partial = _pauses(train, held, labels)
     prepared = _spent(options.work / f"spent-{key}.json", time.process_time() - began)
-    cpu_s = options.minutes * 60.0 - prepared - 60.0
+    cpu_s = options.minutes * 60.0 - prepared - 45.0
     with _progress() as progress:
         task = progress.add_task("training", total=1.0)
         net = fit(
             net, batcher, targets, cpu_s=max(30.0, cpu_s), checkpoint=options.work / f"checkpoint-{key}.pt", seed=SEED,
             progress=lambda share, loss: progress.update(task, completed=share, description=f"training {loss:.3f}"),
         )  # fmt: skip
-    figures = _finish(options, net, tokenizer, labels, held, tree)
+    figures = _finish(options, net, tokenizer, labels, held, partial)
     figures["sentences"] = len(train)
     figures["cpu_s"] = round(time.process_time() - began, 1)
     (options.work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -129,7 +132,7 @@ def _prepare(
         vectors = logits = None
         table, adapter = torch.zeros(shape.vocab, 1), torch.zeros(1, shape.width)
     else:
-        vectors = _encode(options.work / f"vectors-{key}.pt", encoder, [example.text for example in train])
+        vectors = _encode(options.work / "vectors.pt", encoder, [example.text for example in train])
         weights = torch.tensor([example.weight for example in train])
         head = fit_head(vectors, targets, weights, len(labels))
         logits = torch.cat((vectors * 10.0, torch.ones(len(vectors), 1)), dim=1) @ head
@@ -144,13 +147,21 @@ def _prepare(
 
 
 def _encode(path: Path, encoder: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
-    if not path.is_file():
+    """The teacher's vectors; those of texts that an earlier run encoded are read from `path`."""
+    known: dict[str, int] = {}
+    vectors = torch.zeros(0, encoder.width)
+    if path.is_file():
+        stored = torch.load(path, weights_only=True)
+        known, vectors = {text: row for row, text in enumerate(stored["texts"])}, stored["vectors"]
+    new = [text for text in texts if text not in known]
+    if new:
         with _progress() as progress:
-            task = progress.add_task("teacher", total=len(texts))
-            vectors = encoder.encode(texts, lambda done: progress.update(task, completed=done))
-        torch.save(vectors, path)
-    loaded: torch.Tensor = torch.load(path, weights_only=True)
-    return loaded
+            task = progress.add_task("teacher", total=len(new))
+            fresh = encoder.encode(new, lambda done: progress.update(task, completed=done))
+        known |= {text: len(vectors) + row for row, text in enumerate(new)}
+        vectors = torch.cat((vectors, fresh))
+        torch.save({"texts": list(known), "vectors": vectors}, path)
+    return vectors[[known[text] for text in texts]]
 
 
 def _embeddings(encoder: SentenceEncoder, tokenizer: Tokenizer, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -172,7 +183,7 @@ def _progress() -> Progress:
 
 def _finish(
     options: argparse.Namespace, net: IntentNet, tokenizer: Tokenizer, labels: Sequence[str], held: Sequence[Example],
-    tree: PrefixTree,
+    partial: Sequence[tuple[str, float]],
 ) -> dict[str, Any]:  # fmt: skip
     """Export, quantize, calibrate, measure; returns the figures."""
     plain, small = options.work / "intent-f32.gguf", options.work / "intent-q8_0.gguf"
@@ -187,7 +198,7 @@ def _finish(
     in_scope = [(example.text, example.intent) for example in held if example.intent != "oos"]
     outside = [(example.text, "oos") for example in held if example.intent == "oos"]
     sample = rng.sample(in_scope, min(1500, len(in_scope))) + rng.sample(outside, min(1200, len(outside)))
-    calibration = calibrate(scorer, sample, list(_partial(sample, tree, rng)))
+    calibration = calibrate(scorer, sample, partial)
     people = [(e.text, e.intent) for e in held if e.origin.startswith(("clinc", "hwu")) and e.intent != "oos"]
     sets = {
         "held_out": sample,
@@ -205,14 +216,25 @@ def _finish(
     return figures
 
 
-def _partial(sample: Iterable[tuple[str, str]], tree: PrefixTree, rng: random.Random) -> Iterable[tuple[str, float]]:
-    """Whole sentences as complete, and places inside them with what the training sentences say about them."""
-    for text, _ in sample:
-        words = text.split()
-        yield text, max(0.7, tree.complete(words))
+def _tree(examples: Sequence[Example], paths: Sequence[PrefixPath], labels: Sequence[str]) -> PrefixTree:
+    rows = ((path, labels.index(e.intent), e.weight) for e, path in zip(examples, paths, strict=True))
+    return PrefixTree(rows, len(labels))
+
+
+def _pauses(train: Sequence[Example], held: Sequence[Example], labels: Sequence[str]) -> list[tuple[str, float]]:
+    """Held-out sentences and beginnings of them, with P(complete) by what all sentences say about these places."""
+    values = slot_values([*train, *held])
+    paths = [path_of(e.text.split(), e.spans, values) for e in [*train, *held]]
+    tree = _tree([*train, *held], paths, labels)
+    rng = random.Random(SEED)
+    out: list[tuple[str, float]] = []
+    for example, path in rng.sample(list(zip(held, paths[len(train) :], strict=True)), min(1500, len(held))):
+        words = example.text.split()
+        out.append((example.text, tree.complete(path)))
         if len(words) > 1:
             cut = rng.randrange(1, len(words))
-            yield " ".join(words[:cut]), tree.complete(words[:cut])
+            out.append((" ".join(words[:cut]), tree.complete(path[: cut + 1])))
+    return out
 
 
 def _write(source: Path, target: Path, calibration: Calibration) -> None:

@@ -45,6 +45,11 @@ class SentenceEncoder:
         self._tokenizer.enable_truncation(64)
 
     @property
+    def width(self) -> int:
+        """Length of a vector."""
+        return int(self._weights["embeddings.word_embeddings.weight"].shape[1])
+
+    @property
     def words(self) -> list[str]:
         """Whole words of the vocabulary in its own order (roughly by frequency), letters only."""
         vocab = self._tokenizer.get_vocab()
@@ -65,7 +70,7 @@ class SentenceEncoder:
         """Unit vectors of texts; `progress` gets the number of texts done."""
         encodings = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
-        out = torch.zeros(len(texts), self._weights["embeddings.word_embeddings.weight"].shape[1])
+        out = torch.zeros(len(texts), self.width)
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
             longest = max(len(encodings[row]) for row in rows)

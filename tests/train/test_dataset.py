@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import random
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from scripts.train.dataset import OUT_OF_SCOPE_SHARE, Example, build, label_names
+from scripts.train.dataset import (
+    MORE_SENTENCES,
+    OUT_OF_SCOPE_SHARE,
+    Example,
+    build,
+    label_names,
+    slot_values,
+    weigh,
+)
 from scripts.train.outofscope import load_out_of_scope
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE
@@ -73,3 +82,33 @@ def test_out_of_scope_templates_say_nothing_that_a_skill_says() -> None:
         source.sample(template, rng) for family in source.families for template in family.templates for _ in range(20)
     }
     assert written & skills == set()
+
+
+def test_spans_are_the_words_of_slots(examples: list[Example]) -> None:
+    timers = [e for e in examples if e.intent == "timer.add" and e.spans]
+    assert timers
+    values = slot_values(timers)
+    assert {"ten minutes", "five minutes", "10 minutes", "5 minutes"} & values["duration"]
+    for example in timers:
+        words = example.text.split()
+        for start, end, _ in example.spans:
+            assert 0 <= start < end <= len(words)
+
+
+def test_more_sentences_are_of_declared_intents_and_can_be_filled() -> None:
+    with MORE_SENTENCES.open("rb") as file:
+        more = tomllib.load(file)
+    rng = random.Random(4)
+    declared = {intent.name: intent for intent in BUILTIN_INTENTS}
+    assert set(more) <= set(declared)
+    for name, templates in more.items():
+        for template in templates:
+            assert "{" not in sample(declared[name], rng, example=template).text
+
+
+def test_a_sentence_with_one_wording_weighs_more_than_one_of_many() -> None:
+    def row(text: str, times: int) -> Example:
+        return Example(text, "timer.set", "skills", "g", "train", times=times)
+
+    weights = [example.weight for example in weigh([row("stop", 30), row("a", 1), row("b", 1)])]
+    assert weights[0] == pytest.approx(30 * weights[1])

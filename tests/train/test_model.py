@@ -19,7 +19,7 @@ from scripts.train.dataset import Example  # noqa: E402
 from scripts.train.export import quantize, rewrite_metadata, write_gguf  # noqa: E402
 from scripts.train.fit import Targets, fit  # noqa: E402
 from scripts.train.model import IntentNet, Shape  # noqa: E402
-from scripts.train.prefixes import PrefixTree  # noqa: E402
+from scripts.train.prefixes import PrefixTree, path_of  # noqa: E402
 from scripts.train.tokenizer import special_tokens, token_id, train_tokenizer  # noqa: E402
 from voicebox.llm.intent_text import END, WAIT, label_token  # noqa: E402
 
@@ -51,8 +51,9 @@ def net(tokenizer: Tokenizer) -> IntentNet:
 
 @pytest.fixture
 def batcher(tokenizer: Tokenizer, examples: list[Example]) -> Batcher:
-    tree = PrefixTree(((e.text.split(), LABELS.index(e.intent), 1.0) for e in examples), len(LABELS))
-    return Batcher(examples, WordTokenizer(tokenizer), tree)
+    paths = [path_of(e.text.split(), e.spans, {}) for e in examples]
+    tree = PrefixTree(zip(paths, (LABELS.index(e.intent) for e in examples), [1.0] * len(paths), strict=True), 3)
+    return Batcher(examples, WordTokenizer(tokenizer), tree, paths)
 
 
 def _targets(tokenizer: Tokenizer) -> Targets:
