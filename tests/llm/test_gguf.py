@@ -88,6 +88,25 @@ def test_truncated_files(tmp_path: Path, tiny_model: Path, share: float) -> None
         GgufModel(path)
 
 
+def test_tokens_spelt_alike_would_end_the_process(tmp_path: Path) -> None:
+    path = tiny_gguf.build(tmp_path / "twice.gguf", control=("<|im_start|>", "<|im_end|>", "<|im_start|>"))
+    with pytest.raises(ModelError, match=r"two tokens are spelt '<\|im_start\|>'"):
+        GgufModel(path)
+
+
+def test_any_damage_to_the_header_is_an_error_or_harmless(tmp_path: Path, tiny_model: Path) -> None:
+    content = tiny_model.read_bytes()
+    path = tmp_path / "damaged.gguf"
+    refused = 0
+    for position in [*range(4, 24), *range(24, 4000, 53)]:
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0x81]) + content[position + 1 :])
+        try:
+            GgufModel(path).close()
+        except ModelError:
+            refused += 1
+    assert refused > 20
+
+
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="There is no model file"):
         GgufModel(tmp_path / "none.gguf")

@@ -16,11 +16,11 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 import llama_cpp.llama_cpp as _c
 
 from voicebox.errors import EngineError, ModelError
+from voicebox.llm.gguf_header import check_header
 
 __all__ = ["GgufModel"]
 
 _log = logging.getLogger(__name__)
-_MAGIC = b"GGUF"
 _ERROR_LEVEL = 3
 _INT32_MIN = -(2**31)
 
@@ -71,7 +71,7 @@ class GgufModel:
 
     def __init__(self, path: Path, *, gpu_layers: int = 0) -> None:
         self.path = Path(path)
-        _check_header(self.path)
+        check_header(self.path)
         _start_library()
         params = _c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**31 - 1
@@ -203,16 +203,3 @@ class GgufModel:
 
 
 _CURE = "Run `voicebox models verify`, or pull the model again."
-
-
-def _check_header(path: Path) -> None:
-    """Say clearly what llama.cpp would say in three lines of its own."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(_MAGIC))
-    except FileNotFoundError:
-        raise ModelError(f"There is no model file {path}", cure="Run `voicebox models pull`.") from None
-    except OSError as error:
-        raise ModelError(f"The model file {path} cannot be read: {error.strerror}") from error
-    if magic != _MAGIC:
-        raise ModelError(f"{path} is not a GGUF file", cure=_CURE)

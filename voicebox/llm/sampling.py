@@ -48,8 +48,8 @@ class Sampler:
         self._grammar: Any = None
         self._chain: Any = None
         if grammar is not None:
-            if "\0" in grammar:
-                raise EngineError("The grammar holds a NUL character")
+            if "\0" in grammar or not grammar.strip():
+                raise EngineError("The grammar is empty or holds a NUL character")
             self._grammar = _c.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
             if not self._grammar:
                 raise EngineError("The grammar cannot be parsed", cure="It must be GBNF with a rule named root.")
