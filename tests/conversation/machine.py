@@ -1,0 +1,168 @@
+"""The turn machine in the hands of a test: it gives facts, checks every effect against the rules, and keeps the clock.
+
+`Checked` knows nothing of how the machine works. It holds the promises that are made about it in docs/architecture.md:
+at most one voice; nothing happens before a turn is committed; nothing is said twice; every preparation is used or
+voided; every turn ends; and a wake-up is ordered for everything that is due at some time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicebox.conversation import facts as f
+from voicebox.conversation.turn import Closing, Quiet, Rules, Silent, Speaking, Speech, State, step
+
+__all__ = ["Checked"]
+
+
+@dataclass
+class Checked:
+    """A machine whose effects are checked as they come; `now` is session time."""
+
+    rules: Rules = field(default_factory=Rules)
+    state: State = field(default_factory=State)
+    now: float = 0.0
+    wakes: list[float] = field(default_factory=list)
+    effects: list[f.Effect] = field(default_factory=list)
+    decodes: list[f.Decode] = field(default_factory=list)
+    """Ordered and not yet answered by the test."""
+
+    open_turns: dict[str, float] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    committed: list[str] = field(default_factory=list)
+    preparing: str | None = None
+    prepared_text: str = ""
+    speaking: str | None = None
+    ducked: bool = False
+    replies: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    announced: list[str] = field(default_factory=list)
+    spoken_unasked: list[str] = field(default_factory=list)
+
+    def tell(self, fact: f.Fact) -> tuple[f.Effect, ...]:
+        """Give a fact now; returns the effects, all of which were checked."""
+        if isinstance(fact, f.Asked):
+            # Typed words and words said before have no `Opened`.
+            self.ended.discard(fact.turn)
+            self.answered.discard(fact.turn)
+        if isinstance(fact, f.Unasked):
+            self.announced.append(fact.text)
+        self.state, effects = step(self.state, fact, self.now, self.rules)
+        if isinstance(fact, f.Asked):
+            dropped = [e for e in effects if isinstance(e, f.Drop)]
+            for effect in dropped:
+                self.check(effect)
+            self.open_turns[fact.turn] = self.now
+            effects = tuple(e for e in effects if not isinstance(e, f.Drop))
+        for effect in effects:
+            self.check(effect)
+            self.effects.append(effect)
+        self._check_state()
+        return effects
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, with a tick at each wake-up that was ordered, as the session's timers give them."""
+        until = self.now + seconds
+        for _ in range(10_000):
+            due = [at for at in self.wakes if at <= until]
+            if not due:
+                break
+            self.now = max(self.now, min(due))
+            self.wakes = [at for at in self.wakes if at > self.now]
+            self.tell(f.Tick())
+        else:
+            raise AssertionError("the machine orders wake-ups without end")
+        self.now = until
+
+    def check(self, effect: f.Effect) -> None:
+        """Hold one effect against the promises."""
+        match effect:
+            case f.Opened(turn):
+                assert turn not in self.open_turns, f"{turn} was opened twice"
+                assert turn not in self.ended, f"{turn} was opened again after its end"
+                assert not self.open_turns, f"{turn} was opened while {self.open_turns} was open"
+                self.open_turns[turn] = self.now
+            case f.Decode(turn):
+                assert turn in self.open_turns
+                self.decodes.append(effect)
+            case f.Speculate(turn, text):
+                assert turn in self.open_turns
+                assert text
+                assert self.preparing is None, "a guess while the answer is in the making"
+            case f.Prepare(turn, text):
+                assert turn in self.open_turns
+                assert text, "an answer to nothing"
+                assert self.preparing is None, "two answers in the making"
+                self.preparing, self.prepared_text = turn, text
+            case f.Reopen(turn):
+                assert turn in self.open_turns, f"{turn} was reopened after its end"
+                self.preparing = None
+            case f.Abandon(turn):
+                assert self.preparing == turn
+                self.preparing = None
+            case f.Commit(turn, text):
+                assert turn in self.open_turns, f"{turn} was committed without being open"
+                assert effect.closed_s <= self.now
+                del self.open_turns[turn]
+                assert turn not in self.ended
+                self.ended.add(turn)
+                self.committed.append(turn)
+                assert text == self.prepared_text, "other words were committed than answered"
+                self.preparing = None
+            case f.Drop(turn):
+                assert turn in self.open_turns
+                del self.open_turns[turn]
+                self.ended.add(turn)
+                self.preparing = None
+            case f.Fail(turn):
+                assert turn in self.ended
+                assert turn not in self.answered
+            case f.StartReply(reply, turn, text):
+                self._check_start(reply, turn, text)
+            case f.StopReply(reply) | f.FinishReply(reply):
+                assert self.speaking == reply, f"{reply} ended without being spoken"
+                self.speaking, self.ducked = None, False
+            case f.Duck(reply):
+                assert self.speaking == reply
+                assert not self.ducked, "ducked twice"
+                self.ducked = True
+            case f.Unduck(reply):
+                assert self.speaking == reply
+                assert self.ducked, "raised without being ducked"
+                self.ducked = False
+            case f.WakeAt(at_s):
+                self.wakes.append(at_s)
+
+    def _check_start(self, reply: str, turn: str | None, text: str) -> None:
+        assert self.speaking is None, f"{reply} began while {self.speaking} was spoken"
+        assert reply not in self.replies, f"{reply} began twice"
+        self.replies.add(reply)
+        self.speaking = reply
+        if turn is None:
+            self.spoken_unasked.append(text)
+            assert not self.open_turns, "the assistant spoke by itself while the caller spoke"
+            # Each once, in the order in which they came; none is left out but those that found no room.
+            rest = iter(self.announced)
+            assert all(any(text == other for other in rest) for text in self.spoken_unasked)
+        else:
+            assert turn in self.committed, f"{turn} was answered before it was committed"
+            assert turn not in self.open_turns
+            assert turn not in self.answered, f"{turn} was answered twice"
+            self.answered.add(turn)
+
+    def _check_state(self) -> None:
+        caller, assistant = self.state.caller, self.state.assistant
+        assert isinstance(caller, Quiet) == (not self.open_turns)
+        if isinstance(caller, Speech):
+            assert list(self.open_turns) == [caller.turn]
+        if isinstance(caller, Closing):
+            assert list(self.open_turns) == [caller.speech.turn]
+        preparing = caller.speech.turn if isinstance(caller, Closing) and caller.text is not None else None
+        assert self.preparing == preparing, "an answer in the making was neither used nor voided"
+        assert isinstance(assistant, Silent) == (self.speaking is None)
+        if isinstance(assistant, Speaking):
+            assert assistant.reply == self.speaking
+            assert (assistant.ducked_s is not None) == self.ducked
+        assert len(self.state.waiting) <= 8
+        if isinstance(caller, Quiet) and isinstance(assistant, Silent):
+            assert not self.state.waiting, "there was room, and the assistant said nothing"
