@@ -102,6 +102,7 @@ class Engines:
                 short_ms=conversation.short_ms, unknown_ms=conversation.unknown_ms, long_ms=conversation.long_ms
             ),
             silence=self.household.silence,
+            gain=self._gain,
         )
         self.speaker.warm(self.registry.warm_phrases())
         self.pull = self._start_chat()
@@ -142,25 +143,36 @@ class Engines:
 
     async def close(self) -> None:
         """End all sessions and free the models. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
+        await self.end_sessions()
+        await asyncio.to_thread(self.close_models)
+
+    async def end_sessions(self) -> None:
+        """End what runs on this event loop; the models stay, for sessions on this loop or another."""
         if self._ticker is not None:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
+            self._ticker = None
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
-        await asyncio.to_thread(self._close_models)
+        self._forget_closed()
 
-    def _close_models(self) -> None:
+    def close_models(self) -> None:
+        """Free the models, once no session uses them. Blocks until their threads are done. Idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            chat, self._chat = self._chat, None
         if self.pull is not None:
             self.pull.stop()
-        self.transcriber.close()
-        self.speaker.close()
-        self.intent.close()
-        with self._lock:
-            if self._chat is not None:
-                self._chat.close()
+        for engine in (self.transcriber, self.speaker, self.intent, chat):
+            if engine is not None:
+                engine.close()
+
+    def _gain(self, session: str) -> float:
+        """How loud the caller wants the voice: the middle is as it was recorded."""
+        volume = self.household.peek_volume(session)
+        return 0.0 if volume.muted else volume.level / 50
 
     # The instruct model
 

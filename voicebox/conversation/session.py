@@ -52,13 +52,17 @@ _URGENCY = {
 
 @dataclass(frozen=True, slots=True)
 class SessionEngines:
-    """What a session needs of the process. `silence` silences what rings for a session."""
+    """What a session needs of the process.
+
+    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder.
+    """
 
     vad: VoiceActivityDetector
     transcriber: Transcriber
     answerer: Answerer
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     silence: Callable[[str], None] = lambda session: None
+    gain: Callable[[str], float] = lambda session: 1.0
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class Session:
         self._today = today
         self._history = History()
         self._ears = Ears(engines.vad.stream(), wall=clock())
-        self._mouth = Mouth(emit, self._history)
+        self._mouth = Mouth(emit, self._history, gain=lambda: engines.gain(id))
         self.speculation = SpeculationAccount()
         self._state = State()
         self._facts: deque[f.Fact] = deque()

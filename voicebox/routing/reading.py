@@ -123,7 +123,8 @@ class Reader:
             elsewhere = label not in (last.intent, OUT_OF_SCOPE) and label in self._intents
             if elsewhere and not (fragment and self._score.confidence < _SURE):
                 return None
-        slots = {name: value for name, value in last.slots.items() if name not in filling.unwanted} | filling.slots
+        kept = {name: value for name, value in last.slots.items() if name not in filling.unwanted}
+        slots = {**kept, **filling.slots}
         confidence = max(filling.confidence, self._score.confidence if label == CORRECTION else 0.0)
         return Guess(last.intent, slots, confidence, amends=True)
 

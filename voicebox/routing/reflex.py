@@ -101,7 +101,7 @@ class Reflex:
         if understanding.missing:
             slot = next(s for s in self._intent(understanding.intent).slots if s.name == understanding.missing[0])
             return Plan(slot.ask or f"Which {slot.name}?", ask=slot.name)
-        return self._registry.plan(_request(understanding, now, session))
+        return self._registry.plan(_request(understanding, now, session, dialog.asked))
 
     def next_dialog(
         self, dialog: Dialog, understanding: Understanding, plan: Plan | None, *, now: datetime, session: str
@@ -113,7 +113,7 @@ class Reflex:
             return dialog
         if plan.control is Control.CANCEL:
             return Dialog(last_reply=plan.reply)
-        return Dialog(_request(understanding, now, session), plan.reply, plan.ask)
+        return Dialog(_request(understanding, now, session, dialog.asked), plan.reply, plan.ask)
 
     def bias(self, text: str, *, dialog: Dialog, skills: tuple[str, ...] | None = None) -> str:
         """Previous text for the recogniser while it decodes what began with `text`; empty if no skill is plausible.
@@ -157,9 +157,15 @@ def _skill(intent: str) -> str:
     return intent.partition(".")[0]
 
 
-def _request(understanding: Understanding, now: datetime, session: str) -> Request:
+def _request(understanding: Understanding, now: datetime, session: str, asked: str | None) -> Request:
     return Request(
-        understanding.intent, understanding.slots, understanding.text, now, session, amends=understanding.amends
+        understanding.intent,
+        understanding.slots,
+        understanding.text,
+        now,
+        session,
+        amends=understanding.amends,
+        asked=asked,
     )
 
 
