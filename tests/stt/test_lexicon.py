@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.skills.types import Slot, SlotKind
+from voicebox.skills.types import Intent, Slot, SlotKind
 from voicebox.stt.lexicon import Lexicon
 from voicebox.stt.sounds import spell_sounds, split_words
 
@@ -28,7 +28,7 @@ ORDER = (
     choice("size", "small", "medium", "large", "twelve ounce"),
     choice("milk", *AMOUNTS),
 )
-ROOMS = (choice("room", "kitchen", "living room", **{"bedroom": ("sleeping room",)}),)
+ROOMS = (choice("room", "kitchen", "living room", bedroom=("sleeping room",)),)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +175,18 @@ def test_words_are_split_and_numbers_stand_apart() -> None:
         "2",
         "5",
     ]
+
+
+def test_words_that_the_sentences_use_themselves_are_not_misheard_for_values() -> None:
+    color = choice("color", "blue", **{"cool white": ("daylight",)})
+    device = choice("device", "fan", outlet=("switch",))
+    lexicon = Lexicon.of(
+        [
+            Intent("light", "", ("turn the light {color}", "make the light {color}"), (color,)),
+            Intent("device", "", ("switch on the {device}",), (device,)),
+        ]
+    )
+    assert values(lexicon, "make the light", "light") == {}
+    assert values(lexicon, "make the light daylight", "light") == {"color": "cool white"}
+    assert values(lexicon, "switch on the fan", "device") == {"device": "fan"}
+    assert values(lexicon, "switch on the switch", "device") == {"device": "outlet"}

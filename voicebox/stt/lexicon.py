@@ -26,13 +26,16 @@ from voicebox.stt.sounds import UNITS, spell_sounds, split_words
 
 __all__ = ["Lexicon", "Reading"]
 
-_MIN_SCORE = 0.62
+_MIN_SCORE = 0.65
 """Least 1 − distance / length of a long value."""
 _FREE_LENGTH = 2.0
 """Short words have many neighbours ("milk", "make"): this much of the length earns no right to differ."""
 _GAIN = 0.8 * _MIN_SCORE
 """A unit of length must score above this to be worth explaining."""
 _PLAIN_WEIGHT = 0.25
+_CLOSE_SOUND = 0.85
+_LEAST_SPELLING = 0.55
+"""One word for one other ("restaurant", "restroom") must also look alike, unless it sounds close."""
 _SLOT = re.compile(r"\{\w*\}")
 _MAX_WINDOW = 7
 _MAX_WORD_DIFFERENCE = 2
@@ -55,17 +58,19 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Forms:
-    """The spoken forms that a run of so many words may be: their indices, sounds and the lengths of these."""
+    """The spoken forms that a run of so many words may be: their indices, words, sounds and the lengths of these."""
 
     indices: NDArray[np.int64]
+    words: list[tuple[str, ...]]
     sounds: list[str]
     lengths: NDArray[np.float64]
 
     @classmethod
-    def near(cls, forms: Sequence[tuple[str, int]], size: int) -> _Forms:
-        chosen = [i for i, (_, words) in enumerate(forms) if abs(words - size) <= _MAX_WORD_DIFFERENCE]
+    def near(cls, forms: Sequence[tuple[str, tuple[str, ...]]], size: int) -> _Forms:
+        chosen = [i for i, (_, words) in enumerate(forms) if abs(len(words) - size) <= _MAX_WORD_DIFFERENCE]
         sounds = [forms[i][0] for i in chosen]
-        return cls(np.array(chosen, dtype=np.int64), sounds, np.array([len(s) for s in sounds], dtype=np.float64))
+        lengths = np.array([len(spelt) for spelt in sounds], dtype=np.float64)
+        return cls(np.array(chosen, dtype=np.int64), [forms[i][1] for i in chosen], sounds, lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +99,18 @@ class Lexicon:
     Args:
         slots: the slots of each intent, by the intent's name. Slots of other kinds are left out.
         plain: words that each intent's sentences also use as plain words ("switch" in "switch on the fan"): as a value
-            they count only where the slot has no better one.
+            they count only where the slot has no better one, and they are never misheard for another value.
     """
 
     def __init__(
         self, slots: Mapping[str, Sequence[Slot]], *, plain: Mapping[str, frozenset[str]] | None = None
     ) -> None:
-        forms: list[tuple[str, int]] = []
+        forms: list[tuple[str, tuple[str, ...]]] = []
         self._entries: dict[str, list[_Entry]] = {}
+        self._plain = {intent: plain.get(intent, frozenset()) if plain else frozenset() for intent in slots}
         index: dict[str, int] = {}
         for intent, declared in slots.items():
             self._entries[intent] = entries = []
-            spoken = plain.get(intent, frozenset()) if plain else frozenset()
             for slot in declared:
                 if slot.kind is SlotKind.CHOICE:
                     for canonical, others in slot.values.items():
@@ -116,8 +121,8 @@ class Lexicon:
                                 continue
                             if sounds not in index:
                                 index[sounds] = len(forms)
-                                forms.append((sounds, len(words)))
-                            weight = _PLAIN_WEIGHT if spoken.issuperset(words) else 1.0
+                                forms.append((sounds, tuple(words)))
+                            weight = _PLAIN_WEIGHT if self._plain[intent].issuperset(words) else 1.0
                             entries.append(_Entry(slot.name, canonical, index[sounds], weight))
         self._by_size = [_Forms.near(forms, size) for size in range(_MAX_WINDOW + 1)]
         self._cache: OrderedDict[str, tuple[list[str], dict[int, list[_Found]]]] = OrderedDict()
@@ -148,10 +153,13 @@ class Lexicon:
         """
         entries = self._entries[intent]
         words, found = self._find(text)
+        plain = [word in self._plain[intent] for word in words]
         options: dict[tuple[int, int, str], tuple[_Found, str]] = {}
         for entry in entries:
             for match in found.get(entry.form, ()):
                 # Of values that would take the same words for the same slot only the best counts.
+                if match.score < 1.0 and all(plain[match.start : match.end]):
+                    continue
                 key = (match.start, match.end, entry.slot)
                 gain = match.gain * entry.weight
                 if key not in options or gain > options[key][0].gain:
@@ -204,9 +212,17 @@ class Lexicon:
             for window, form in zip(*np.nonzero(distances <= allowed), strict=True):
                 length = float(lengths[window, form])
                 score = 1.0 - float(distances[window, form]) / length
+                if size == 1 and _looks_different(words[starts[window]], forms.words[form], score):
+                    continue
                 match = _Found(starts[window], starts[window] + size, score, (score - _GAIN) * length / UNITS)
                 found.setdefault(int(forms.indices[form]), []).append(match)
         return found
+
+
+def _looks_different(word: str, form: tuple[str, ...], sound: float) -> bool:
+    if len(form) > 1 or sound >= _CLOSE_SOUND or word.isdigit():
+        return False
+    return Levenshtein.normalized_similarity(word, form[0]) < _LEAST_SPELLING
 
 
 def _literal_words(intent: Intent) -> frozenset[str]:
