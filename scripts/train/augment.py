@@ -31,7 +31,7 @@ _HOMOPHONES: Mapping[str, tuple[str, ...]] = {
     "red": ("read",), "blue": ("blew",), "green": ("grain",), "warm": ("worm",), "thanks": ("thank",),
     "thermostat": ("thermo stat",), "degrees": ("degree",), "half": ("have",), "what's": ("what is", "whats"),
     "what": ("what's",), "i'd": ("i would", "id"), "i'll": ("i will", "ill", "all"), "it's": ("its", "it is"),
-    "whats": ("what's",), "can": ("can't",), "could": ("can",), "how": ("hello",), "stop": ("stopped",),
+    "whats": ("what's",), "can": ("can't",), "could": ("can",), "stop": ("stopped",),
     "pause": ("paws", "pose"), "close": ("clothes", "closed"), "open": ("opened",), "raise": ("rays",),
     "lower": ("lore",), "kitchen": ("kitten",), "hall": ("whole", "haul"), "feet": ("feed",), "pound": ("pounds",),
     "plus": ("plus a",), "minus": ("mine as",), "times": ("time", "x"), "divided": ("divide it",), "date": ("day",),

@@ -102,7 +102,9 @@ class Batcher:
             ends: list[int] = []
             for piece in pieces:
                 ends.append((ends[-1] if ends else 0) + len(piece))
-            cuts = rng.sample(range(len(words) - 1), min(self._prefixes, len(words) - 1))
+            # Words before the sentence ("hello, set …") say nothing of it, and are sentences of their own.
+            inside = [index for index, (_, said) in enumerate(words[:-1]) if said]
+            cuts = rng.sample(inside, min(self._prefixes, len(inside)))
             marks = [(ends[-1], -1), *((ends[cut], words[cut][1]) for cut in sorted(cuts))]
             rows.append(([token for piece in pieces for token in piece], marks))
         return self._collate(indices, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from voicebox.llm.intent_text import ASK, BOS, END, KEY_LABELS, WAIT, label_token, normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE
 
-__all__ = ["Calibration", "Measured", "Scorer", "calibrate", "measure"]
+__all__ = ["Calibration", "Measured", "Scorer", "calibrate", "measure", "measure_beginnings"]
 
 Array = npt.NDArray[np.float32]
 
@@ -148,6 +149,32 @@ def measure(scorer: Scorer, rows: Sequence[tuple[str, str]], calibration: Calibr
         p50_ms=float(np.percentile(times, 50)),
         p95_ms=float(np.percentile(times, 95)),
     )
+
+
+def measure_beginnings(
+    scorer: Scorer, rows: Sequence[tuple[str, str]], calibration: Calibration
+) -> dict[str, dict[str, float]]:
+    """How early in-scope sentences are understood: by share of their words ("25" to "100" percent).
+
+    Each entry has the share of right labels, of right labels among those with a probability of at least 0.9, the share
+    that has such a probability, and the mean P(complete).
+    """
+    out: dict[str, dict[str, float]] = {}
+    for percent in (25, 50, 75, 100):
+        right, confident, complete = [], [], []
+        for text, label in rows:
+            words = text.split()
+            logits = scorer.logits(" ".join(words[: max(1, math.ceil(len(words) * percent / 100))]))
+            table = _softmax(logits[: len(scorer.labels)], calibration.temperature)
+            right.append(scorer.labels[int(table.argmax())] == label)
+            confident.append(table.max() >= 0.9)
+            complete.append(float(_softmax(logits[len(scorer.labels) :], calibration.complete_temperature)[0]))
+        hits, sure = np.array(right), np.array(confident)
+        out[str(percent)] = {
+            "accuracy": _mean(hits), "accuracy_of_sure": _mean(hits[sure]), "sure": _mean(sure),
+            "complete": float(np.mean(complete)),
+        }  # fmt: skip
+    return out
 
 
 def _mean(values: npt.NDArray[Any]) -> float:

@@ -21,7 +21,7 @@ __all__ = ["Targets", "fit"]
 
 TEMPERATURE = 2.0
 """Of teacher and student in the distillation term (Hinton, Vinyals and Dean, 2015)."""
-HARD_SHARE = 0.3
+HARD_SHARE = 0.5
 """Weight of the true label against the teacher's distribution."""
 _EMA = 0.98
 _EMA_EVERY = 10
@@ -59,7 +59,7 @@ def _loss(net: IntentNet, batch: Batch, targets: Targets) -> Tensor:
     if len(partial):
         loss = loss + 0.4 * F.cross_entropy(partial, batch.prefix_labels)
     end, wait = net.logits(hidden, targets.end_wait).unbind(-1)
-    loss = loss + 0.4 * F.binary_cross_entropy_with_logits(end - wait, batch.complete)
+    loss = loss + 1.5 * F.binary_cross_entropy_with_logits(end - wait, batch.complete)
     origins = targets.origins[rows]
     if bool((origins >= 0).any()):
         loss = loss + 0.15 * F.cross_entropy(net.aux(hidden[: len(rows)]), origins)

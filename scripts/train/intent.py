@@ -28,7 +28,7 @@ from rich.progress import Progress, TimeElapsedColumn
 from tokenizers import Tokenizer
 
 from scripts.train.batches import Batcher, WordTokenizer
-from scripts.train.calibrate import Calibration, Scorer, calibrate, measure
+from scripts.train.calibrate import Calibration, Scorer, calibrate, measure, measure_beginnings
 from scripts.train.dataset import Example, build, label_names, slot_values
 from scripts.train.export import quantize, rewrite_metadata, write_gguf
 from scripts.train.fit import Targets, fit
@@ -209,6 +209,7 @@ def _finish(
         ],
     }  # fmt: skip
     figures: dict[str, Any] = {name: asdict(measure(scorer, rows, calibration)) for name, rows in sets.items() if rows}
+    figures["beginnings"] = measure_beginnings(scorer, rng.sample(in_scope, min(600, len(in_scope))), calibration)
     scorer.close()
     figures["calibration"] = asdict(calibration)
     _write(small, options.out, calibration)
