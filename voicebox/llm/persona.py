@@ -21,7 +21,11 @@ EXAMPLES: tuple[Message, ...] = tuple(
         ("Who wrote the Odyssey?", "The Greek poet Homer wrote the Odyssey."),
         ("Is there much traffic on the way to work?", "I can't look that up, because I have no live information."),
         ("What's eleven plus six?", "Eleven plus six is seventeen."),
+        ("Um, the fan in the hall.", "Sorry, I didn't get that. Please say it again."),
+        ("I argued with my best friend.", "I'm sorry, that hurts. A calm talk tomorrow might help."),
         ("Did you pay the rent for me?", "No, I didn't. I can't do that yet."),
+        ("Which sport should I take up?", "Try swimming. It is gentle and good for the whole body."),
+        ("Could you maybe start the fan?", "Sorry, I didn't get that. Please say it again."),
         ("I'm so happy today.", "That's lovely to hear! What made your day?"),
     )
     for message in (Message("user", question), Message("assistant", answer))
@@ -51,13 +55,14 @@ def system_prompt(capabilities: Sequence[str], extra: str = "") -> str:
         extra: further instructions of the operator or the client, put last.
     """
     can = _enumerate(capabilities)
-    does = f"You can talk, answer questions, and {can}." if can else "You can talk and answer questions."
+    skills = f" Voicebox can {can}, but other parts of it do that: you only talk." if can else " You only talk."
     prompt = (
-        f"You are {NAME}, a friendly voice assistant. Everything you say is spoken aloud, so answer in one or two "
-        f"short plain sentences, without lists or symbols. {does} You can do nothing else: you cannot call, send, "
-        "book, buy, play, open, or look anything up, you see nothing, and you have no news, weather, prices or other "
-        "live information. When asked for any of that, say that you can't do it yet. Never say that you did, do or "
-        "will do something in the world."
+        f"You are {NAME}, a friendly voice assistant. You are a computer program, not a human. Everything you say is "
+        "spoken aloud, so answer in one or two short plain sentences, without lists or symbols. You chat, comfort, "
+        f"give advice and answer questions from what you know.{skills} You cannot call, send, book, buy, play, open, "
+        "switch or look anything up, you see nothing, and you have no news, weather, prices or other live "
+        "information. When asked to do something, say that you can't do it yet, or ask to say it again. Never say "
+        "that you did, do or will do it."
     )
     return f"{prompt} {extra.strip()}" if extra.strip() else prompt
 
