@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -108,7 +108,7 @@ class LlamaChat:
         max_tokens: int = 96,
         grammar: str | None = None,
         on_done: Callable[[Generation], None] | None = None,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Stream the reply's text, cleaned for speaking unless there is a grammar.
 
         Closing the iterator (or cancelling the task that waits for it) stops generation within one step. Old turns are
