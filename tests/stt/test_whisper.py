@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import ctranslate2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -170,3 +172,24 @@ def test_what_cannot_be_loaded_is_named(require_model: Callable[[str], Path], tm
 def test_an_unknown_language_is_refused(require_model: Callable[[str], Path]) -> None:
     with pytest.raises(ModelError, match="xx"):
         WhisperRecognizer(require_model("whisper-base"), "whisper-base", device="cpu", language="xx")
+
+
+def test_a_gpu_that_does_not_work_leaves_the_cpu(
+    require_model: Callable[[str], Path], say: Say, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = ctranslate2.models.Whisper
+
+    def no_cuda(path: str, device: str, **options: Any) -> Any:
+        if device == "cuda":
+            raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
+        return real(path, device=device, **options)
+
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr(ctranslate2.models, "Whisper", no_cuda)
+    model = require_model("whisper-tiny.en")
+    recognizer = WhisperRecognizer(model, "tiny", device="auto")
+    assert recognizer.device == "cpu"
+    assert "libcublas" in caplog.text
+    assert normalize(recognizer.decode([Clip(say(SENTENCES[0]))])[0].text) == normalize(SENTENCES[0])
+    with pytest.raises(EngineError, match="libcublas"):
+        WhisperRecognizer(model, "tiny", device="cuda")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ MAX_PROMPT = 223
 _HOP = SAMPLE_RATE // 100
 _MAX_TEXT = 448
 
+_LOG = logging.getLogger(__name__)
+
 Encoded = Any
 """Encoder output of a batch, in the library's own array type, shape `(clips, frames / 2, width)`."""
 
@@ -47,7 +50,7 @@ class WhisperModel:
     Args:
         folder: holds model.bin, config.json, tokenizer.json and a vocabulary.
         name: what errors call it.
-        device: "cpu", "cuda" or "auto".
+        device: "cpu", "cuda" or "auto": the GPU if there is one and it works.
         compute_type: one of CTranslate2's; "auto" is int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one call.
 
@@ -61,29 +64,43 @@ class WhisperModel:
         for file in ("model.bin", "config.json", "tokenizer.json"):
             if not (folder / file).is_file():
                 raise ModelError(f"The Whisper model {name} has no {file} in {folder}", cure=cure)
-        if device == "auto":
-            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        if compute_type == "auto":
-            compute_type = "int8" if device == "cpu" else "float16"
         try:
             self._vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises bare Exception
             raise ModelError(f"{folder / 'tokenizer.json'} is no tokenizer ({error})", cure=cure) from error
-        try:
-            self._model = ctranslate2.models.Whisper(
-                str(folder), device=device, compute_type=compute_type, inter_threads=1, intra_threads=threads
-            )
-        except ValueError as error:
-            raise EngineError(f"{name} cannot run on {device} as {compute_type} ({error})") from error
-        except RuntimeError as error:
-            raise ModelError(f"The Whisper model {name} cannot be loaded ({error})", cure=cure) from error
         self.device = device
+        if device == "auto":
+            self.device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        try:
+            self._load(folder, self.device, compute_type, threads)
+        except (RuntimeError, ValueError) as error:
+            if device == "auto" and self.device == "cuda":
+                # A GPU without the CUDA libraries that CTranslate2 wants: they are missed at the first encoding only.
+                _LOG.warning("%s cannot run on the GPU (%s): it runs on the CPU", name, error)
+                self.device = "cpu"
+                try:
+                    self._load(folder, self.device, "auto", threads)
+                except RuntimeError as second:
+                    raise ModelError(f"The Whisper model {name} cannot be loaded ({second})", cure=cure) from second
+            elif isinstance(error, ValueError) or self.device == "cuda":
+                raise EngineError(f"{name} cannot run on {self.device} as {compute_type} ({error})") from error
+            else:
+                raise ModelError(f"The Whisper model {name} cannot be loaded ({error})", cure=cure) from error
         self.compute_type: str = self._model.compute_type
         self.multilingual: bool = self._model.is_multilingual
-        self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._tokenizers: dict[str, Tokenizer] = {}
         self._sounds: dict[int, int] = {}
         self._sound_ids: dict[str, int] = {"": 0}
+
+    def _load(self, folder: Path, device: str, compute_type: str, threads: int) -> None:
+        if compute_type == "auto":
+            compute_type = "int8" if device == "cpu" else "float16"
+        self._model = ctranslate2.models.Whisper(
+            str(folder), device=device, compute_type=compute_type, inter_threads=1, intra_threads=threads
+        )
+        self._features = FeatureExtractor(feature_size=self._model.n_mels)
+        if device == "cuda":
+            self.encode([np.zeros(SAMPLE_RATE, np.float32)], 1.0)
 
     def tokenizer(self, language: str) -> Tokenizer:
         """The tokenizer with the start sequence of a language.

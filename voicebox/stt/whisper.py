@@ -240,7 +240,9 @@ class WhisperRecognizer:
         if decoded.finished:
             return decoded, decoded.tokens
         repetition = self._repetition(decoded)
-        return decoded, decoded.tokens[: repetition.at] if repetition else decoded.tokens
+        if repetition:
+            return decoded, decoded.tokens[: repetition.at]
+        return self._continue(encoded, start, decoded, job)
 
     def _repetition(self, decoded: Decoded) -> Repetition | None:
         return find_repetition(decoded.tokens, self._model.sounds(decoded.tokens), finished=decoded.finished)
