@@ -1,4 +1,4 @@
-"""Recordings heard in virtual time, by a loudness detector and a recogniser that reads levels instead of the engines."""
+"""Recordings heard in virtual time, by a loudness detector and a recogniser that reads levels, without engines."""
 
 from __future__ import annotations
 
