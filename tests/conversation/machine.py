@@ -28,10 +28,16 @@ class Checked:
     """Ordered and not yet answered by the test."""
 
     open_turns: dict[str, float] = field(default_factory=dict)
+    typed: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     committed: list[str] = field(default_factory=list)
     preparing: str | None = None
     prepared_text: str = ""
+    answer_settled: bool = False
+    """Whether the fact in hand is what came of the answer in the making."""
+    pauses: dict[str, int] = field(default_factory=dict)
+    """The newest decode that was ordered for each turn, by its pause."""
+    heard: dict[tuple[str, int], str] = field(default_factory=dict)
     speaking: str | None = None
     ducked: bool = False
     replies: set[str] = field(default_factory=set)
@@ -42,18 +48,13 @@ class Checked:
     def tell(self, fact: f.Fact) -> tuple[f.Effect, ...]:
         """Give a fact now; returns the effects, all of which were checked."""
         if isinstance(fact, f.Asked):
-            # Typed words and words said before have no `Opened`.
-            self.ended.discard(fact.turn)
-            self.answered.discard(fact.turn)
+            self.typed.add(fact.turn)
         if isinstance(fact, f.Unasked):
             self.announced.append(fact.text)
+        if isinstance(fact, f.Heard) and fact.kind is not f.Kind.PARTIAL:
+            self.heard[fact.turn, fact.pause] = fact.text
+        self.answer_settled = isinstance(fact, f.ReplyReady | f.NothingToSay | f.ReplyFailed)
         self.state, effects = step(self.state, fact, self.now, self.rules)
-        if isinstance(fact, f.Asked):
-            dropped = [e for e in effects if isinstance(e, f.Drop)]
-            for effect in dropped:
-                self.check(effect)
-            self.open_turns[fact.turn] = self.now
-            effects = tuple(e for e in effects if not isinstance(e, f.Drop))
         for effect in effects:
             self.check(effect)
             self.effects.append(effect)
@@ -85,16 +86,27 @@ class Checked:
             case f.Decode(turn):
                 assert turn in self.open_turns
                 self.decodes.append(effect)
+                self.pauses[turn] = effect.pause
             case f.Speculate(turn, text):
                 assert turn in self.open_turns
                 assert text
                 assert self.preparing is None, "a guess while the answer is in the making"
             case f.Prepare(turn, text):
+                if turn in self.typed and not self.open_turns:
+                    # Typed words, and words said before, have no `Opened`, and may be asked again.
+                    self.open_turns[turn] = self.now
+                    self.ended.discard(turn)
+                    self.answered.discard(turn)
                 assert turn in self.open_turns
                 assert text, "an answer to nothing"
                 assert self.preparing is None, "two answers in the making"
+                if turn in self.pauses:
+                    assert self.heard.get((turn, self.pauses[turn])) == text, (
+                        "answered before the last words were heard"
+                    )
                 self.preparing, self.prepared_text = turn, text
             case f.Reopen(turn):
+                assert turn not in self.typed, "typed words went on as speech"
                 assert turn in self.open_turns, f"{turn} was reopened after its end"
                 self.preparing = None
             case f.Abandon(turn):
@@ -108,6 +120,7 @@ class Checked:
                 self.ended.add(turn)
                 self.committed.append(turn)
                 assert text == self.prepared_text, "other words were committed than answered"
+                assert self.preparing is None or self.answer_settled, "an answer in the making was not voided"
                 self.preparing = None
             case f.Drop(turn):
                 assert turn in self.open_turns

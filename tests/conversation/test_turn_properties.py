@@ -162,7 +162,7 @@ class Conversation(RuleBasedStateMachine):
         next_wake = min(self.m.wakes, default=self.m.now + 1_000)
         if next_wake <= self.m.now:
             return
-        moment = self.m.now + (next_wake - self.m.now) * 0.999
+        moment = max(self.m.now, next_wake - 1e-6)
         state, effects = step(self.m.state, f.Tick(), moment, self.m.rules)
         assert effects == (), f"due by {moment} though the next wake-up is at {next_wake}"
         assert state == self.m.state
@@ -238,6 +238,7 @@ def test_a_state_is_never_changed_in_place(story: list[tuple[f.Fact, float]], ru
         f.Unduck("reply_1"),
         f.Reopen("turn_3"),
         f.Abandon("turn_1"),
+        f.Speculate("turn_2", "hello", False),
     ],
 )
 def test_the_checks_can_fail(wrong: f.Effect) -> None:

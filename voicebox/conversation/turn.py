@@ -42,7 +42,8 @@ class Quiet:
 class Speech:
     """The caller has the turn; `pause` counts its pauses, `paused` says whether we are in one.
 
-    `heard_pause` is the pause whose decode gave `text`, `complete` and `noise`; 0 while only partials came.
+    `heard_pause` is the pause whose decode gave `text`, `complete` and `noise`; 0 while only partials came. `spoken` is
+    false for words that were typed, or said before: there is no audio that could go on.
     """
 
     turn: str
@@ -55,6 +56,7 @@ class Speech:
     complete: float | None = None
     noise: bool = False
     overlap: Overlap = Overlap.NONE
+    spoken: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,18 @@ Voice = Silent | Speaking
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The whole machine; `waiting` holds what the assistant wants to say by itself when there is room."""
+    """The whole machine.
+
+    `waiting` holds what the assistant wants to say by itself when there is room; `deferred` is a typed question (turn
+    and text) whose answer was given up when the caller began to speak: it is made again if that speech was nothing.
+    """
 
     caller: Listening = field(default_factory=Quiet)
     assistant: Voice = field(default_factory=Silent)
     turns: int = 0
     replies: int = 0
     waiting: tuple[str, ...] = ()
+    deferred: tuple[str, str] | None = None
 
 
 Effects = list[f.Effect]
@@ -126,7 +133,7 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
         case f.Committed():
             state = _committed_by_client(state, now, rules, effects)
         case f.Cleared():
-            state = _cleared(state, effects)
+            state = _cleared(state, now, rules, effects)
         case f.Cancelled():
             state = _cancelled(state, now, effects)
         case f.Truncated(reply):
@@ -149,19 +156,26 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
 def _voice_started(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
     match state.caller:
         case Quiet():
-            turn = f"turn_{state.turns + 1}"
-            effects.append(f.Opened(turn, at_s))
-            state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1)
-            effects.append(f.WakeAt(now + rules.max_turn_s))
-            return _duck(state, now, rules, effects)
+            return _open(state, at_s, now, rules, effects)
         case Speech() as speech:
             return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
         case Closing(speech):
             if not rules.server_vad:
                 return state  # the client has said that the turn is over
+            if not speech.spoken:
+                deferred = (speech.turn, speech.text)
+                state = _give_up(state, state.caller, effects)
+                return _open(replace(state, deferred=deferred), at_s, now, rules, effects)
             effects.append(f.Reopen(speech.turn))
             effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
             return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+
+
+def _open(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    turn = f"turn_{state.turns + 1}"
+    effects += [f.Opened(turn, at_s), f.WakeAt(at_s + rules.max_turn_s)]
+    state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1)
+    return _duck(state, now, rules, effects)
 
 
 def _duck(state: State, now: float, rules: Rules, effects: Effects) -> State:
@@ -196,7 +210,7 @@ def _heard(state: State, heard: f.Heard, now: float, rules: Rules, effects: Effe
                 if not speech.paused or speech.heard_pause < speech.pause:
                     effects.append(f.Speculate(speech.turn, heard.text, aloud=False))
                 speech = replace(speech, overlap=_worst(speech.overlap, heard.overlap))
-                return _overlapped(replace(state, caller=speech), effects)
+                return _overlapped(replace(state, caller=speech), rules, effects)
             if heard.pause <= speech.heard_pause:
                 return state
             current = heard.pause == speech.pause and speech.paused
@@ -208,7 +222,7 @@ def _heard(state: State, heard: f.Heard, now: float, rules: Rules, effects: Effe
                 noise=heard.noise,
                 overlap=_worst(speech.overlap, heard.overlap),
             )
-            state = _overlapped(replace(state, caller=speech), effects)
+            state = _overlapped(replace(state, caller=speech), rules, effects)
             if current:
                 if heard.text:
                     effects.append(f.Speculate(speech.turn, heard.text, aloud=True))
@@ -219,8 +233,8 @@ def _heard(state: State, heard: f.Heard, now: float, rules: Rules, effects: Effe
             if heard.pause < speech.pause:
                 return state
             speech = replace(speech, overlap=_worst(speech.overlap, heard.overlap), noise=heard.noise)
-            state = _overlapped(replace(state, caller=speech), effects)
-            return _settle(state, speech, heard.text, closed_s, rules, effects)
+            state = _overlapped(replace(state, caller=speech), rules, effects)
+            return _settle(state, speech, heard.text, closed_s, now, rules, effects)
     return state
 
 
@@ -230,24 +244,39 @@ def _worst(a: Overlap, b: Overlap) -> Overlap:
     return max(a, b, key=order.index)
 
 
-def _settle(state: State, speech: Speech, text: str, closed_s: float, rules: Rules, effects: Effects) -> State:
+def _settle(
+    state: State, speech: Speech, text: str, closed_s: float, now: float, rules: Rules, effects: Effects
+) -> State:
     """The turn's words are final: prepare its answer, or drop it if it was nothing."""
-    ducked = isinstance(state.assistant, Speaking)
+    over_reply = isinstance(state.assistant, Speaking)
     if not text or speech.noise:
-        effects.append(f.Drop(speech.turn, "no_speech"))
-    elif ducked and speech.overlap is Overlap.ECHO:
-        effects.append(f.Drop(speech.turn, "echo"))
-    elif ducked and speech.overlap is Overlap.BACKCHANNEL:
-        effects.append(f.Drop(speech.turn, "backchannel"))
-    else:
-        effects += [f.Prepare(speech.turn, text), f.WakeAt(closed_s + rules.max_prepare_s)]
-        return replace(state, caller=Closing(speech, closed_s, text))
-    return _unduck(replace(state, caller=Quiet()), effects)
+        return _drop(state, speech.turn, "no_speech", now, rules, effects)
+    if over_reply and speech.overlap is Overlap.ECHO:
+        return _drop(state, speech.turn, "echo", now, rules, effects)
+    if over_reply and speech.overlap is Overlap.BACKCHANNEL:
+        return _drop(state, speech.turn, "backchannel", now, rules, effects)
+    effects += [f.Prepare(speech.turn, text), f.WakeAt(closed_s + rules.max_prepare_s)]
+    return replace(state, caller=Closing(speech, closed_s, text), deferred=None)
+
+
+def _drop(
+    state: State,
+    turn: str,
+    reason: Literal["no_speech", "echo", "backchannel", "cleared"],
+    now: float,
+    rules: Rules,
+    effects: Effects,
+) -> State:
+    """The caller's turn came to nothing; a typed question that it pushed aside is taken up again."""
+    effects.append(f.Drop(turn, reason))
+    deferred = state.deferred
+    state = _unduck(replace(state, caller=Quiet(), deferred=None), effects)
+    return state if deferred is None else _prepare_text(state, *deferred, now, rules, effects)
 
 
 def _close(state: State, speech: Speech, now: float, rules: Rules, effects: Effects) -> State:
     if speech.pause and speech.heard_pause == speech.pause:
-        return _settle(state, speech, speech.text, now, rules, effects)
+        return _settle(state, speech, speech.text, now, now, rules, effects)
     effects.append(f.WakeAt(now + rules.max_prepare_s))
     return replace(state, caller=Closing(speech, now, None))
 
@@ -262,18 +291,21 @@ def _committed_by_client(state: State, now: float, rules: Rules, effects: Effect
     return _close(replace(state, caller=speech), speech, now, rules, effects)
 
 
-def _cleared(state: State, effects: Effects) -> State:
+def _cleared(state: State, now: float, rules: Rules, effects: Effects) -> State:
     match state.caller:
         case Quiet():
             return state
         case Speech(turn) | Closing(Speech(turn)):
-            effects.append(f.Drop(turn, "cleared"))
-            return _unduck(replace(state, caller=Quiet()), effects)
+            return _drop(state, turn, "cleared", now, rules, effects)
 
 
 def _asked(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
-    state = _cleared(state, effects)
-    speech = Speech(turn, now, now, paused=True, text=text, overlap=Overlap.INTERRUPTION)
+    state = _cleared(replace(state, deferred=None), now, rules, effects)
+    return _prepare_text(state, turn, text, now, rules, effects)
+
+
+def _prepare_text(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
+    speech = Speech(turn, now, now, paused=True, text=text, overlap=Overlap.INTERRUPTION, spoken=False)
     effects += [f.Prepare(turn, text), f.WakeAt(now + rules.max_prepare_s)]
     return replace(state, caller=Closing(speech, now, text))
 
@@ -281,13 +313,13 @@ def _asked(state: State, turn: str, text: str, now: float, rules: Rules, effects
 # The assistant's side
 
 
-def _overlapped(state: State, effects: Effects) -> State:
-    """Act on the verdict over speech that began while the assistant speaks."""
-    speaking, caller = state.assistant, state.caller
+def _overlapped(state: State, rules: Rules, effects: Effects) -> State:
+    """Act on the verdict over speech that began while the assistant speaks: all speech beside a reply did."""
+    caller = state.caller
     speech = caller.speech if isinstance(caller, Closing) else caller
-    if not isinstance(speaking, Speaking) or speaking.ducked_s is None or not isinstance(speech, Speech):
+    if not isinstance(state.assistant, Speaking) or not isinstance(speech, Speech):
         return state
-    if speech.overlap is Overlap.INTERRUPTION:
+    if speech.overlap is Overlap.INTERRUPTION and rules.interruptible and rules.server_vad:
         return _stop(state, "interrupted", effects)
     if speech.overlap in (Overlap.ECHO, Overlap.BACKCHANNEL):
         return _unduck(state, effects)
@@ -327,14 +359,18 @@ def _prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effect
 
 def _cancelled(state: State, now: float, effects: Effects) -> State:
     if isinstance(state.caller, Closing) and state.caller.text is not None:
-        closing = state.caller
-        speech = closing.speech
-        effects += [
-            f.Abandon(speech.turn),
-            f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
-        ]
-        state = replace(state, caller=Quiet())
+        state = _give_up(state, state.caller, effects)
     return _stop(state, "cancelled", effects)
+
+
+def _give_up(state: State, closing: Closing, effects: Effects) -> State:
+    """The turn stays without an answer."""
+    speech = closing.speech
+    effects += [
+        f.Abandon(speech.turn),
+        f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
+    ]
+    return replace(state, caller=Quiet())
 
 
 def _speak_waiting(state: State, now: float, effects: Effects) -> State:
@@ -366,8 +402,7 @@ def _time(state: State, now: float, rules: Rules, effects: Effects) -> State:
             return _close(state, speech, now, rules, effects)
         case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
             if state.caller.text is None:
-                effects.append(f.Drop(speech.turn, "no_speech"))
-                return _unduck(replace(state, caller=Quiet()), effects)
+                return _drop(state, speech.turn, "no_speech", now, rules, effects)
             effects.append(f.Abandon(speech.turn))
             return _prepared(state, f.ReplyFailed(speech.turn, "no answer in time"), speech.turn, now, effects)
     return state
