@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebox.conversation.clock import SessionClock
+
+
+def test_in_real_time_session_time_is_audio_time() -> None:
+    clock = SessionClock(100.0)
+    for i in range(1, 11):
+        assert clock.advance(100.0 + 0.1 * i, 0.1) == pytest.approx(0.1 * i)
+    assert clock.now(101.0) == pytest.approx(1.0)
+    assert clock.audio_s == pytest.approx(1.0)
+
+
+def test_audio_that_comes_faster_pushes_time_forward() -> None:
+    clock = SessionClock(0.0)
+    assert clock.advance(0.01, 5.0) == 5.0
+    assert clock.now(0.02) == pytest.approx(5.01)
+
+
+def test_jitter_is_no_gap_and_silence_on_the_wire_is() -> None:
+    clock = SessionClock(0.0)
+    clock.advance(0.1, 0.1)
+    assert clock.advance(0.35, 0.1) == pytest.approx(0.2)
+    assert clock.advance(3.0, 0.1) == pytest.approx(2.85)
+
+
+def test_when_audio_stops_the_wall_clock_goes_on() -> None:
+    clock = SessionClock(0.0)
+    clock.advance(1.0, 1.0)
+    assert clock.now(4.0) == pytest.approx(4.0)
+
+
+def test_positions_in_the_audio_leave_gaps_out() -> None:
+    clock = SessionClock(0.0)
+    clock.advance(1.0, 1.0)
+    end_s = clock.advance(11.0, 1.0)
+    assert clock.audio_ms_at(end_s) == 2000
+    assert clock.audio_ms_at(0.0) == 0
+
+
+@given(st.lists(st.tuples(st.floats(-1, 3), st.floats(0, 1), st.booleans()), max_size=40))
+def test_session_time_never_runs_backwards(events: list[tuple[float, float, bool]]) -> None:
+    clock, wall, last = SessionClock(0.0), 0.0, 0.0
+    for passed, seconds, arrives in events:
+        wall += passed
+        if arrives:
+            clock.advance(wall, seconds)
+        now = clock.now(wall)
+        assert now >= last
+        assert now >= clock.audio_s - 1e-9
+        last = now

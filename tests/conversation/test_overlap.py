@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebox.conversation.overlap import Overlap, judge
+
+PLAYING = "Your timer is set for ten minutes"
+
+
+@pytest.mark.parametrize(
+    ("heard", "verdict"),
+    [
+        ("", Overlap.NONE),
+        ("...", Overlap.NONE),
+        ("timer", Overlap.ECHO),
+        ("timer is set for ten", Overlap.ECHO),
+        ("Your time is set for ten minutes.", Overlap.ECHO),
+        ("mm-hm", Overlap.BACKCHANNEL),
+        ("Uh-huh, okay.", Overlap.BACKCHANNEL),
+        ("yeah great", Overlap.BACKCHANNEL),
+        ("yeah yeah okay right", Overlap.INTERRUPTION),
+        ("stop", Overlap.INTERRUPTION),
+        ("no make it twenty minutes", Overlap.INTERRUPTION),
+        ("okay stop", Overlap.INTERRUPTION),
+    ],
+)
+def test_verdicts(heard: str, verdict: Overlap) -> None:
+    assert judge(heard, PLAYING) is verdict
+
+
+def test_an_echo_of_silence_is_none() -> None:
+    assert judge("timer", "") is Overlap.INTERRUPTION
+
+
+def test_a_backchannel_that_is_being_said_is_an_echo() -> None:
+    assert judge("okay", "Okay, ten minutes") is Overlap.ECHO
+
+
+@given(st.lists(st.sampled_from(PLAYING.split()), min_size=1, max_size=7))
+def test_any_run_of_what_is_said_is_an_echo(words: list[str]) -> None:
+    in_order = sorted(set(words), key=PLAYING.split().index)
+    assert judge(" ".join(in_order), PLAYING) is Overlap.ECHO
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_gets_a_verdict(heard: str, playing: str) -> None:
+    assert judge(heard, playing) in Overlap
