@@ -271,3 +271,21 @@ async def test_a_final_that_takes_long_is_awaited(call: Call) -> None:
     await call.settle()
     assert call.seen(e.Transcript)[0].text == "turn on the light"
     assert call.seen(e.TurnRecord)[0].stages["stt_ms"] > 500
+
+
+async def test_a_recording_sent_at_once_waits_for_each_turns_answer(call: Call) -> None:
+    call.stt.says = "turn on the light"
+    call.stt.hold = True
+    call.session.feed(np.concatenate(([VOICE] * 30 + [SILENCE] * 90) * 2).ravel())
+    await call.settle()
+    assert not call.seen(e.TurnCommitted)
+    call.stt.release()
+    await call.settle()
+    call.time += 10.0
+    await call.settle()
+    assert len(call.seen(e.TurnCommitted)) == 2
+
+
+async def test_audio_far_ahead_of_real_time_is_refused(call: Call) -> None:
+    with pytest.raises(EngineError, match="faster than real time"):
+        call.session.feed(np.zeros(16_000 * 61, np.float32))

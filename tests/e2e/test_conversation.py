@@ -79,7 +79,7 @@ async def test_a_timer_rings_by_itself(talk: Talk) -> None:
     asked = [turn for turn in result.turns if turn.item_id]
     unasked = [turn for turn in result.turns if not turn.item_id]
     assert [turn.record["intent"] for turn in asked] == ["timer.set", "clock.day"]
-    assert [turn.reply.lower() for turn in unasked][0].count("timer") == 1
+    assert next(turn.reply.lower() for turn in unasked).count("timer") == 1
 
 
 async def test_what_no_skill_takes_goes_to_the_instruct_model(talk: Talk) -> None:

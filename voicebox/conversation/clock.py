@@ -19,6 +19,7 @@ class SessionClock:
     """Network jitter up to this is not a gap."""
 
     def __init__(self, wall: float) -> None:
+        self._began_wall = wall
         self._audio_s = 0.0
         self._gap_s = 0.0
         self._anchor_wall = wall
@@ -41,6 +42,10 @@ class SessionClock:
         """Session time at `wall`."""
         self._now = max(self._now, self._anchor_s + max(0.0, wall - self._anchor_wall))
         return self._now
+
+    def ahead_s(self, wall: float) -> float:
+        """How far the audio is ahead of real time; little or below 0 for a live caller."""
+        return self._audio_s + self._gap_s - (wall - self._began_wall)
 
     @property
     def audio_s(self) -> float:

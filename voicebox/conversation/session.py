@@ -35,12 +35,17 @@ from voicebox.llm.types import Message
 from voicebox.routing.answer import Answer, Answerer, Context
 from voicebox.skills.types import Control, Dialog, Understanding
 from voicebox.stt.stream import normalize
-from voicebox.stt.types import Clip, Hypothesis, Priority, Transcriber
-from voicebox.vad.types import VoiceActivityDetector
+from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Transcriber
+from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
 
 __all__ = ["Session", "SessionEngines"]
 
 _log = logging.getLogger(__name__)
+
+_FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+_MAX_BACKLOG_S = 60.0
+_LIVE_S = 0.5
+"""Audio up to this far ahead of real time is a live caller's, with a bursty network."""
 
 _URGENCY = {
     f.Kind.PARTIAL: (Priority.PARTIAL, 0.4),
@@ -99,7 +104,9 @@ class Session:
         self.speculation = SpeculationAccount()
         self._state = State()
         self._facts: deque[f.Fact] = deque()
+        self._backlog: deque[NDArray[np.float32]] = deque()
         self._stepping = False
+        self._listening = False
         self._dialog = Dialog()
         self._words: _Words | None = None
         self._answer: Answer | None = None
@@ -138,10 +145,10 @@ class Session:
         """Input audio: float32 mono 16 kHz, any length; NaN and infinities count as silence."""
         if self._closed:
             raise EngineError("this session is closed")
-        for frame in self._ears.frames(audio):
-            end_s, fact = self._ears.hear(frame, wall=self._wall())
-            self._tell(fact or f.Tick())
-            self._maybe_partial(end_s)
+        if (len(self._backlog) + len(audio) / FRAME_SAMPLES) * _FRAME_S > _MAX_BACKLOG_S:
+            raise EngineError("audio comes much faster than real time", cure="Send it as it is recorded, or in parts")
+        self._backlog.extend(self._ears.frames(audio))
+        self._listen()
 
     def commit_audio(self) -> None:
         """End the turn now (push-to-talk)."""
@@ -152,6 +159,7 @@ class Session:
     def clear_audio(self) -> None:
         """Forget the audio of the turn so far."""
         self._ears.clear()
+        self._backlog.clear()
         self._tell(f.Cleared())
 
     def add_user_text(self, text: str) -> str:
@@ -209,6 +217,20 @@ class Session:
         self._engines.answerer.release(self._id)
 
     # Recognition
+
+    def _listen(self) -> None:
+        """Take what was fed. A recording that is sent at once waits at the end of each turn until that is answered:
+        what follows is the next turn, not a caller who goes on.
+        """
+        self._listening = True
+        while self._backlog and not self._closed:
+            wall = self._wall()
+            if isinstance(self._state.caller, Closing) and self._ears.clock.ahead_s(wall) > _LIVE_S:
+                break
+            end_s, fact = self._ears.hear(self._backlog.popleft(), wall=wall)
+            self._tell(fact or f.Tick())
+            self._maybe_partial(end_s)
+        self._listening = False
 
     def _maybe_partial(self, now: float) -> None:
         caller = self._state.caller
@@ -271,6 +293,8 @@ class Session:
                     self._ears.shut()
         finally:
             self._stepping = False
+        if self._backlog and not self._listening and not isinstance(self._state.caller, Closing):
+            asyncio.get_running_loop().call_soon(self._listen)
 
     def _perform(self, effect: f.Effect) -> None:
         match effect:
