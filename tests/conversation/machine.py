@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from voicebox.conversation import facts as f
-from voicebox.conversation.turn import Closing, Quiet, Rules, Silent, Speaking, Speech, State, step
+from voicebox.conversation.states import Closing, Quiet, Rules, Silent, Speaking, Speech, State
+from voicebox.conversation.turn import step
 
 __all__ = ["Checked"]
 

@@ -8,7 +8,7 @@ from tests.conversation.machine import Checked
 from voicebox.conversation import facts as f
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.overlap import Overlap
-from voicebox.conversation.turn import Closing, Quiet, Rules, Silent, Speaking, Speech
+from voicebox.conversation.states import Closing, Quiet, Rules, Silent, Speaking, Speech
 
 E = TypeVar("E", bound=f.Effect)
 

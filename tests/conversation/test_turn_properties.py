@@ -13,7 +13,8 @@ from tests.conversation.machine import Checked
 from voicebox.conversation import facts as f
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.overlap import Overlap
-from voicebox.conversation.turn import Quiet, Rules, Speaking, State, step
+from voicebox.conversation.states import Quiet, Rules, Speaking, State
+from voicebox.conversation.turn import step
 
 TEXTS = st.sampled_from(["", "stop", "set a timer", "set a timer for ten minutes", "yeah"])
 COMPLETE = st.one_of(st.none(), st.floats(0, 1))

@@ -16,7 +16,8 @@ import numpy as np
 
 from voicebox.conversation import facts as f
 from voicebox.conversation.ears import Ears
-from voicebox.conversation.turn import Quiet, Rules, Speech, State, step
+from voicebox.conversation.states import Quiet, Rules, Speech, State
+from voicebox.conversation.turn import step
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.types import Dialog, Request, Understanding
 from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Recognizer

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from voicebox.conversation import events as e
 from voicebox.conversation import facts as f
+from voicebox.conversation.drafts import Drafts
 from voicebox.conversation.ears import Ears
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.history import History
@@ -28,7 +29,8 @@ from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.overlap import judge
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.speculation import SpeculationAccount
-from voicebox.conversation.turn import Closing, Quiet, Rules, Speaking, Speech, State, step
+from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
+from voicebox.conversation.turn import step
 from voicebox.conversation.waterfall import Marks, turn_record
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import Message
@@ -101,7 +103,7 @@ class Session:
         self._history = History()
         self._ears = Ears(engines.vad.stream(), wall=clock())
         self._mouth = Mouth(emit, self._history, gain=lambda: engines.gain(id))
-        self.speculation = SpeculationAccount()
+        self._drafts = Drafts(engines.answerer, self._tell, self._spawn)
         self._state = State()
         self._facts: deque[f.Fact] = deque()
         self._backlog: deque[NDArray[np.float32]] = deque()
@@ -109,8 +111,6 @@ class Session:
         self._listening = False
         self._dialog = Dialog()
         self._words: _Words | None = None
-        self._answer: Answer | None = None
-        """The answer in the making, until its turn is committed."""
         self._spoken: Answer | None = None
         """The answer that is being spoken."""
         self._marks = Marks(0.0, 0.0)
@@ -128,6 +128,11 @@ class Session:
     def id(self) -> str:
         """Unguessable name of the session."""
         return self._id
+
+    @property
+    def speculation(self) -> SpeculationAccount:
+        """How many guesses were made, used and wasted."""
+        return self._drafts.account
 
     @property
     def closed(self) -> bool:
@@ -205,7 +210,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._void_guess()
+        self._drafts.void()
         if self._spoken is not None:
             self._spoken.cancel()
         for timer in self._timers:
@@ -309,11 +314,11 @@ class Session:
             case f.Prepare(turn, text):
                 self._prepare(turn, text)
             case f.Reopen() | f.Abandon():
-                self._void_guess()
+                self._drafts.void()
             case f.Commit():
                 self._commit(effect)
             case f.Drop(turn, reason):
-                self._void_guess()
+                self._drafts.void()
                 if turn not in self._texts:
                     self._emit(e.TurnDropped(turn, reason))
             case f.Fail(turn, reason):
@@ -353,62 +358,18 @@ class Session:
         )
 
     def _speculate(self, turn: str, text: str, aloud: bool) -> None:
-        key, words = normalize(text), self._words
-        if not self.options.respond or words is None or words.key != key:
-            return
-        context = self._context()
-        if self.speculation.begin(turn, key, aloud=aloud):
-            if self._answer is not None:
-                self._answer.cancel()
-            self._answer = self._engines.answerer.draft(words.understanding, context)
-        answer = self._answer
-        if answer is None or answer.started:
-            return
-        if aloud:
-            self._engines.answerer.start(answer, context)
-        elif answer.decision.tier == "small":
-            self._spawn(self._engines.answerer.prefill(text, context))
-
-    def _void_guess(self) -> None:
-        self.speculation.waste()
-        if self._answer is not None:
-            self._answer.cancel()
-            self._answer = None
+        words = self._words
+        if self.options.respond and words is not None and words.key == normalize(text):
+            self._drafts.speculate(turn, words.understanding, self._context(), aloud=aloud)
 
     def _prepare(self, turn: str, text: str) -> None:
-        if not self.options.respond and turn not in self._texts:
-            self._tell(f.NothingToSay(turn))
-            return
-        context = self._context(turn)
-        if self.speculation.settle(turn, normalize(text)) and self._answer is not None:
-            self._engines.answerer.start(self._answer, context)
-            if self._answer.first.done():
-                self._tell(_first_fact(turn, self._answer))
-            else:
-                self._spawn(self._await_answer(turn, self._answer))
+        if self.options.respond or turn in self._texts:
+            self._drafts.prepare(turn, text, self._context(turn))
         else:
-            self._void_guess()
-            self._spawn(self._answer_afresh(turn, text, context))
-
-    async def _answer_afresh(self, turn: str, text: str, context: Context) -> None:
-        try:
-            understanding = await self._engines.answerer.understand(text, context)
-        except VoiceboxError as error:
-            self._tell(f.ReplyFailed(turn, error.message))
-            return
-        caller = self._state.caller
-        if isinstance(caller, Closing) and caller.speech.turn == turn and self._answer is None:
-            self._answer = self._engines.answerer.draft(understanding, context)
-            self._engines.answerer.start(self._answer, context)
-            await self._await_answer(turn, self._answer)
-
-    async def _await_answer(self, turn: str, answer: Answer) -> None:
-        await asyncio.wait((answer.first,))
-        if answer is self._answer:  # else the caller went on meanwhile
-            self._tell(_first_fact(turn, answer))
+            self._tell(f.NothingToSay(turn))
 
     def _commit(self, commit: f.Commit) -> None:
-        words, answer = self._words, self._answer
+        words, answer = self._words, self._drafts.answer
         if commit.turn not in self._texts:
             self._emit(e.TurnCommitted(commit.turn, self._ears.clock.audio_ms_at(commit.last_voice_s)))
             if words is not None:
@@ -439,9 +400,7 @@ class Session:
     # Replies
 
     def _start_reply(self, reply: str, turn: str | None, text: str) -> None:
-        answer, self._answer = self._answer, None
-        if turn is None:
-            answer = self._engines.answerer.say(text, self._context())
+        answer = self._drafts.take() if turn else self._engines.answerer.say(text, self._context())
         assert answer is not None, "the machine starts a reply only when its answer is ready"
         self._spoken = answer
         answer.committed = True
@@ -493,12 +452,3 @@ class Session:
         except Exception:
             _log.exception("session %s: a task failed", self._id)
             self._emit(e.SessionError("internal", "something failed inside; the session goes on"))
-
-
-def _first_fact(turn: str, answer: Answer) -> f.Fact:
-    """What an answer whose first piece is settled means for the machine."""
-    if answer.first.cancelled():
-        return f.ReplyFailed(turn, "the answer was cancelled")
-    if (error := answer.first.exception()) is not None:
-        return f.ReplyFailed(turn, str(error))
-    return f.ReplyReady(turn) if answer.first.result() is not None else f.NothingToSay(turn)

@@ -93,6 +93,10 @@ class Answer:
             self.first.set_result(piece)
         self._queue.put_nowait(piece)
 
+    async def settled(self) -> None:
+        """Wait until `first` is: a piece, nothing, a failure or a cancellation."""
+        await asyncio.wait((self.first,))
+
     async def room(self) -> None:
         """Wait until few enough pieces are ahead of the listener."""
         while self._queue.qsize() >= _MAX_AHEAD:

@@ -1,0 +1,98 @@
+"""The states of the turn machine: the caller's side and the assistant's, and the rules that they live under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.overlap import Overlap
+
+__all__ = ["Closing", "Listening", "Quiet", "Rules", "Silent", "Speaking", "Speech", "State", "Voice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the client may set, and limits.
+
+    `duck_decide_s` bounds how long the assistant stays ducked before voice alone counts as an interruption;
+    `max_turn_s` and `max_prepare_s` make every turn end.
+    """
+
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    server_vad: bool = True
+    interruptible: bool = True
+    duck_decide_s: float = 0.6
+    max_turn_s: float = 120.0
+    max_prepare_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The caller is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The caller has the turn; `pause` counts its pauses, `paused` says whether we are in one.
+
+    `heard_pause` is the pause whose decode gave `text`, `complete` and `noise`; 0 while only partials came. `spoken` is
+    false for words that were typed, or said before: there is no audio that could go on.
+    """
+
+    turn: str
+    started_s: float
+    last_voice_s: float
+    paused: bool = False
+    pause: int = 0
+    text: str = ""
+    heard_pause: int = 0
+    complete: float | None = None
+    noise: bool = False
+    overlap: Overlap = Overlap.NONE
+    spoken: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The turn is at its end; its last words (`text`, None while they are decoded) or its answer are awaited."""
+
+    speech: Speech
+    closed_s: float
+    text: str | None
+
+
+Listening = Quiet | Speech | Closing
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The assistant is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The assistant speaks; `ends_s` is when all that was sent will have been played, `said` that nothing follows."""
+
+    reply: str
+    ends_s: float
+    said: bool = False
+    ducked_s: float | None = None
+
+
+Voice = Silent | Speaking
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole machine.
+
+    `waiting` holds what the assistant wants to say by itself when there is room; `deferred` is a typed question (turn
+    and text) whose answer was given up when the caller began to speak: it is made again if that speech was nothing.
+    """
+
+    caller: Listening = field(default_factory=Quiet)
+    assistant: Voice = field(default_factory=Silent)
+    turns: int = 0
+    replies: int = 0
+    waiting: tuple[str, ...] = ()
+    deferred: tuple[str, str] | None = None
