@@ -123,8 +123,8 @@ def calibrate(scorer: Scorer, full: Sequence[tuple[str, str]], partial: Sequence
 def measure(scorer: Scorer, rows: Sequence[tuple[str, str]], calibration: Calibration) -> Measured:
     """Score labelled texts.
 
-    `in_scope_accuracy` counts a rejected text as wrong only where its best label is wrong (as `voicebox bench intent`
-    does); rejection is a figure of its own.
+    `in_scope_accuracy` is the share of in-scope texts whose most likely label, out of scope among them, is right; the
+    share below the threshold is a figure of its own.
     """
     outside = scorer.labels.index(OUT_OF_SCOPE)
     probabilities, times = [], []
