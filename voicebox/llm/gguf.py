@@ -75,7 +75,7 @@ class GgufModel:
         _start_library()
         params = _c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**31 - 1
-        # Repacked copies of the weights cost 600 MB for a 1.5B model, and gained a tenth of the prefill, where measured.
+        # Repacked copies of the weights cost 600 MB for a 1.5B model and gained a tenth of the prefill.
         params.use_extra_bufts = False
         _library_log.last_error = ""
         handle = _c.llama_model_load_from_file(os.fsencode(self.path), params)
