@@ -89,7 +89,7 @@ class Engines:
         self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb)
         recognizer = _recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
-        self.transcriber = SttBatcher(recognizer)
+        self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
         lexicon = Lexicon({intent.name: intent.slots for intent in self.registry.intents()})
         self.reflex = Reflex(self.registry, self.intent, lexicon)
         self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
@@ -253,6 +253,11 @@ class Engines:
             self.household.forget(id)
 
 
+def _workers() -> int:
+    """Decodes at the same time: with a second core, finals need not wait for a partial that runs."""
+    return min(2, hardware().cores)
+
+
 def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
     """The recogniser that is named; for "auto" the best of those installed that keeps up with speech here.
 
@@ -267,6 +272,7 @@ def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
             device=settings.device,
             compute_type=settings.compute_type,
             threads=settings.threads,
+            workers=_workers(),
             language=settings.language,
         )
 

@@ -269,3 +269,27 @@ def test_every_job_ends_and_only_partials_are_dropped(jobs: list[tuple[str, Prio
             assert future.result().text == str(n)
     stats = batcher.stats
     assert stats.completed + stats.replaced == stats.submitted == len(jobs) + 1
+
+
+def test_an_express_thread_takes_finals_past_a_partial_that_runs() -> None:
+    running, release = threading.Event(), threading.Event()
+
+    class Slow:
+        name = "slow"
+
+        def decode(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+            if len(clips[0].audio) == 1:
+                running.set()
+                assert release.wait(10)
+            return [Hypothesis("", 0.0, 0.0, "en", 0.0, 0.0) for _ in clips]
+
+    batcher = SttBatcher(Slow(), express=True)
+    partial = batcher.submit(Clip(np.zeros(1, np.float32)), session="a", priority=Priority.PARTIAL)
+    assert running.wait(10)
+    batcher.submit(Clip(np.zeros(2, np.float32)), session="a", priority=Priority.PAUSE).result(10)
+    second = batcher.submit(Clip(np.zeros(2, np.float32)), session="b", priority=Priority.PARTIAL)
+    assert not partial.done()
+    assert not second.done()
+    release.set()
+    second.result(10)
+    batcher.close()

@@ -45,6 +45,11 @@ class Segmenter:
         """Whether voice is on (not paused)."""
         return self._speaking
 
+    @property
+    def voiced(self) -> bool:
+        """Whether the last frame was voiced: a pause may begin with one that was not."""
+        return self._speaking and self._unvoiced == 0
+
     def push(self, probability: float, end_s: float) -> VoiceStarted | VoicePaused | None:
         """Account for the next frame, which ends at `end_s`; a NaN probability counts as silence."""
         level = self.threshold - 0.15 if self._speaking else self.threshold

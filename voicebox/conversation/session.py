@@ -241,7 +241,7 @@ class Session:
         caller = self._state.caller
         if not isinstance(caller, Speech) or caller.paused or self._decoding_partial:
             return
-        if self._ears.partial_due(now, load=self._engines.transcriber.load):
+        if self._ears.segmenter.voiced and self._ears.partial_due(now, load=self._engines.transcriber.load):
             self._decoding_partial = True
             self._spawn(self._decode(caller.turn, f.Kind.PARTIAL, 0))
 

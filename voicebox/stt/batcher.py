@@ -18,6 +18,7 @@ __all__ = ["BatcherStats", "SttBatcher"]
 _RECENT = 512
 _LOAD_WINDOW_S = 2.0
 _BUCKET_S = 1.0
+_ALL, _EXPRESS = "all", "express"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,15 @@ class SttBatcher:
     """One recogniser for all sessions (a `Transcriber`). Its methods may be called from any thread.
 
     Finals go before pause decodes before partials, and within these the earliest deadline first. Jobs of equal
-    priority, prompt and like length share a pass. A pass is never interrupted, so passes of partials are kept short.
+    priority, prompt and like length share a pass. A pass is never interrupted, so passes of partials are kept short;
+    with `express` a second thread takes finals and pause decodes alone, so that they wait for no partial.
 
     Args:
-        recognizer: called from the batcher's own thread only.
+        recognizer: called from the batcher's own thread; with `express` from two at a time.
         max_waiting: jobs that may wait; beyond, partials give way, and then submitting fails.
         max_batch: finals or pause decodes in one pass.
         max_partials: partials in one pass.
+        express: whether to have the second thread; it needs a core of its own to be of use.
         clock: monotonic seconds.
     """
 
@@ -84,6 +87,7 @@ class SttBatcher:
         max_waiting: int = 256,
         max_batch: int = 8,
         max_partials: int = 4,
+        express: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
@@ -99,9 +103,14 @@ class SttBatcher:
         self._waits: deque[float] = deque(maxlen=_RECENT)
         self._passes: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._busy: deque[tuple[float, float]] = deque()
-        self._began: float | None = None
-        self._thread = threading.Thread(target=self._serve, name=f"stt-{recognizer.name}", daemon=True)
-        self._thread.start()
+        self._began: dict[str, float] = {}
+        names = [_ALL, _EXPRESS] if express else [_ALL]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(name,), name=f"stt-{recognizer.name}-{name}", daemon=True)
+            for name in names
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def name(self) -> str:
@@ -110,12 +119,13 @@ class SttBatcher:
 
     @property
     def load(self) -> float:
-        """Share of the last two seconds (0 to 1) in which the recogniser was busy."""
+        """Share of the last two seconds (0 to 1) in which the recogniser was busy, the mean of its threads."""
         with self._changed:
             now = self._clock()
             begin = now - _LOAD_WINDOW_S
-            spans = [*self._busy, *([(self._began, now)] if self._began is not None else [])]
-            return min(1.0, sum(max(0.0, end - max(start, begin)) for start, end in spans) / _LOAD_WINDOW_S)
+            spans = [*self._busy, *((began, now) for began in self._began.values())]
+            busy_s = sum(max(0.0, end - max(start, begin)) for start, end in spans)
+            return min(1.0, busy_s / _LOAD_WINDOW_S / len(self._threads))
 
     @property
     def stats(self) -> BatcherStats:
@@ -155,7 +165,7 @@ class SttBatcher:
             self._replaced += len(given_up)
             self._waiting = [j for j in self._waiting if j not in given_up]
             self._waiting.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         # Outside the lock: callbacks of a future are foreign code.
         for old in given_up:
             old.future.cancel()
@@ -163,16 +173,17 @@ class SttBatcher:
         return job.future
 
     def close(self, *, drain: bool = True, timeout_s: float | None = None) -> None:
-        """Take no more jobs and end the thread once all that wait are done; without `drain` they are cancelled."""
+        """Take no more jobs and end the threads once all that wait are done; without `drain` they are cancelled."""
         with self._changed:
             self._closed = True
             dropped, self._waiting = ([], self._waiting) if drain else (self._waiting, [])
             self._cancelled += len(dropped)
-            self._changed.notify()
+            self._changed.notify_all()
         for job in dropped:
             job.future.cancel()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout_s)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout_s)
 
     def _evict(self, priority: Priority, given_up: Sequence[_Job]) -> list[_Job]:
         """The partial that makes room for a more urgent job: the oldest of those due last."""
@@ -189,38 +200,37 @@ class SttBatcher:
                 self._waiting.remove(job)
                 self._cancelled += 1
 
-    def _serve(self) -> None:
-        while batch := self._next():
-            self._decode(batch)
+    def _serve(self, thread: str) -> None:
+        while batch := self._next(thread):
+            self._decode(batch, thread)
 
-    def _next(self) -> list[_Job]:
-        """The next pass; empty when the batcher is closed and drained."""
+    def _next(self, thread: str) -> list[_Job]:
+        """The next pass of a thread; empty when the batcher is closed and drained."""
         with self._changed:
             while True:
-                while not self._waiting and not self._closed:
+                open_to = [job for job in self._waiting if thread == _ALL or job.priority < Priority.PARTIAL]
+                if not open_to:
+                    if self._closed:
+                        return []
                     self._changed.wait()
-                if not self._waiting:
-                    return []
-                self._waiting.sort(key=lambda job: job.urgency)
-                head = self._waiting[0]
+                    continue
+                head = min(open_to, key=lambda job: job.urgency)
                 size = self._max_partials if head.priority == Priority.PARTIAL else self._max_batch
-                batch = [job for job in self._waiting if job.goes_with(head)][:size]
+                batch = [job for job in sorted(open_to, key=lambda job: job.urgency) if job.goes_with(head)][:size]
                 self._waiting = [job for job in self._waiting if job not in batch]
                 running = [job for job in batch if job.future.set_running_or_notify_cancel()]
                 self._cancelled += len(batch) - len(running)
                 if running:
-                    self._began = self._clock()
-                    self._waits.extend((self._began - job.submitted_s) * 1000 for job in running)
+                    began = self._began[thread] = self._clock()
+                    self._waits.extend((began - job.submitted_s) * 1000 for job in running)
                     return running
 
-    def _decode(self, batch: Sequence[_Job]) -> None:
+    def _decode(self, batch: Sequence[_Job], thread: str) -> None:
         outcomes = self._outcomes(batch)
         with self._changed:
-            now, began = self._clock(), self._began
-            if began is not None:
-                self._busy.append((began, now))
-                self._passes.append(((now - began) * 1000, len(batch)))
-            self._began = None
+            now, began = self._clock(), self._began.pop(thread)
+            self._busy.append((began, now))
+            self._passes.append(((now - began) * 1000, len(batch)))
             while self._busy and self._busy[0][1] < now - _LOAD_WINDOW_S:
                 self._busy.popleft()
             failures = sum(isinstance(outcome, Exception) for outcome in outcomes)

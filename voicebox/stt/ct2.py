@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Decoded:
 
 
 class WhisperModel:
-    """The model, its tokenizers and its feature extractor. Call it from one thread at a time.
+    """The model, its tokenizers and its feature extractor. Call it from at most `workers` threads at a time.
 
     Args:
         folder: holds model.bin, config.json, tokenizer.json and a vocabulary.
@@ -53,13 +54,16 @@ class WhisperModel:
         device: "cpu", "cuda" or "auto": the GPU if there is one and it works.
         compute_type: one of CTranslate2's; "auto" is int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one call.
+        workers: calls at the same time, on one copy of the weights.
 
     Raises:
         ModelError: the folder is not such a model.
         EngineError: the device or the compute type is not available.
     """
 
-    def __init__(self, folder: Path, name: str, *, device: str, compute_type: str, threads: int) -> None:
+    def __init__(
+        self, folder: Path, name: str, *, device: str, compute_type: str, threads: int, workers: int = 1
+    ) -> None:
         cure = f"Pull it again: voicebox models pull {name}"
         for file in ("model.bin", "config.json", "tokenizer.json"):
             if not (folder / file).is_file():
@@ -72,14 +76,14 @@ class WhisperModel:
         if device == "auto":
             self.device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
-            self._load(folder, self.device, compute_type, threads)
+            self._load(folder, self.device, compute_type, threads, workers)
         except (RuntimeError, ValueError) as error:
             if device == "auto" and self.device == "cuda":
                 # A GPU without the CUDA libraries that CTranslate2 wants: they are missed at the first encoding only.
                 _LOG.warning("%s cannot run on the GPU (%s): it runs on the CPU", name, error)
                 self.device = "cpu"
                 try:
-                    self._load(folder, self.device, "auto", threads)
+                    self._load(folder, self.device, "auto", threads, workers)
                 except RuntimeError as second:
                     raise ModelError(f"The Whisper model {name} cannot be loaded ({second})", cure=cure) from second
             elif isinstance(error, ValueError) or self.device == "cuda":
@@ -91,12 +95,13 @@ class WhisperModel:
         self._tokenizers: dict[str, Tokenizer] = {}
         self._sounds: dict[int, int] = {}
         self._sound_ids: dict[str, int] = {"": 0}
+        self._next_sound = itertools.count(1)
 
-    def _load(self, folder: Path, device: str, compute_type: str, threads: int) -> None:
+    def _load(self, folder: Path, device: str, compute_type: str, threads: int, workers: int) -> None:
         if compute_type == "auto":
             compute_type = "int8" if device == "cpu" else "float16"
         self._model = ctranslate2.models.Whisper(
-            str(folder), device=device, compute_type=compute_type, inter_threads=1, intra_threads=threads
+            str(folder), device=device, compute_type=compute_type, inter_threads=workers, intra_threads=threads
         )
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         if device == "cuda":
@@ -137,7 +142,7 @@ class WhisperModel:
                 letters = "".join(c for c in self._vocabulary.decode([token]).lower() if c.isalnum() or c == "�")
                 # Bytes of a longer character decode to the replacement sign: such a token is its own sound.
                 key = f"#{token}" if "�" in letters else letters
-                self._sounds[token] = self._sound_ids.setdefault(key, len(self._sound_ids))
+                self._sounds[token] = self._sound_ids.setdefault(key, next(self._next_sound))
         return [self._sounds[token] for token in tokens]
 
     def encode(self, clips: Sequence[Audio], context_s: float) -> Encoded:

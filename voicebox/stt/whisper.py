@@ -101,7 +101,7 @@ class _Piece:
 
 
 class WhisperRecognizer:
-    """A Whisper model in CTranslate2's format. Call it from one thread at a time.
+    """A Whisper model in CTranslate2's format. Call it from at most `workers` threads at a time.
 
     Args:
         path: the model's folder: model.bin, config.json, tokenizer.json and a vocabulary.
@@ -109,6 +109,7 @@ class WhisperRecognizer:
         device: "cpu", "cuda" or "auto".
         compute_type: one of CTranslate2's; "auto" is int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one decode.
+        workers: decodes that may run at the same time, on one copy of the weights.
         language: what is spoken, as a code such as "en"; "auto" detects it per clip.
         tuning: see `Tuning`.
 
@@ -125,12 +126,15 @@ class WhisperRecognizer:
         device: str = "auto",
         compute_type: str = "auto",
         threads: int = 1,
+        workers: int = 1,
         language: str = "en",
         tuning: Tuning | None = None,
     ) -> None:
         self._name = name
         self._tuning = tuning or Tuning()
-        self._model = WhisperModel(Path(path), name, device=device, compute_type=compute_type, threads=threads)
+        self._model = WhisperModel(
+            Path(path), name, device=device, compute_type=compute_type, threads=threads, workers=workers
+        )
         if not self._model.multilingual:
             if language not in ("en", "auto"):
                 raise ModelError(
