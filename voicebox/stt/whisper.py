@@ -54,7 +54,7 @@ class Tuning:
 
     pad_s: float = 1.0
     prompt_pad_s: float = 2.0
-    tokens_per_s: float = 3.0
+    tokens_per_s: float = 5.0
     max_tokens_per_s: float = 10.0
     repeat_per_s: float = 4.0
     repeat_pad_s: float = 6.0
