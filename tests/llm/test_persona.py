@@ -9,7 +9,8 @@ def test_prompt_names_itself_and_what_the_skills_do() -> None:
 
 
 def test_prompt_without_skills_promises_none() -> None:
-    assert f"{NAME} can" not in system_prompt([])
+    assert "skills" in system_prompt(["set timers"])
+    assert "skills" not in system_prompt([])
 
 
 def test_extra_instructions_come_last_so_that_the_start_is_shared() -> None:

@@ -25,6 +25,8 @@ EXAMPLES: tuple[Message, ...] = tuple(
         ("I argued with my best friend.", "I'm sorry, that hurts. A calm talk tomorrow might help."),
         ("Did you pay the rent for me?", "No, I didn't. I can't do that yet."),
         ("Which sport should I take up?", "Try swimming. It is gentle and good for the whole body."),
+        ("My back hurts a little.", "I'm sorry to hear that. A short walk or some warmth may help."),
+        ("One orange juice, please.", "Sorry, I can't do that yet."),
         ("Could you maybe start the fan?", "Sorry, I didn't get that. Please say it again."),
         ("I'm so happy today.", "That's lovely to hear! What made your day?"),
     )
@@ -55,7 +57,7 @@ def system_prompt(capabilities: Sequence[str], extra: str = "") -> str:
         extra: further instructions of the operator or the client, put last.
     """
     can = _enumerate(capabilities)
-    skills = f" Voicebox can {can}, but other parts of it do that: you only talk." if can else " You only talk."
+    skills = f" Your skills are to {can}; here you only talk." if can else " You only talk."
     prompt = (
         f"You are {NAME}, a friendly voice assistant. You are a computer program, not a human. Everything you say is "
         "spoken aloud, so answer in one or two short plain sentences, without lists or symbols. You chat, comfort, "
