@@ -215,7 +215,10 @@ def _numbers(text: str) -> list[float]:
 
 
 def _full_window(model: str) -> Callable[[Audio], str]:
-    """faster-whisper itself, as people use it: the same weights, greedy, its window of 30 s."""
+    """faster-whisper itself, as people use it: the same weights, greedy, its window of 30 s, its temperature fallback.
+
+    Without the fallback a few runaway texts would make it look far worse than it is.
+    """
     from faster_whisper import WhisperModel
 
     from voicebox.models.store import locate
@@ -227,7 +230,6 @@ def _full_window(model: str) -> Callable[[Audio], str]:
             audio,
             language="en",
             beam_size=_FULL_WINDOW_BEAM,
-            temperature=0.0,
             condition_on_previous_text=False,
             without_timestamps=True,
         )
