@@ -18,6 +18,7 @@ from voicebox.audio.resample import resample
 from voicebox.client.realtime_client import play
 from voicebox.client.result import TalkResult
 from voicebox.engines import Engines
+from voicebox.stt.stream import normalize
 from voicebox.stt.types import Clip, Priority
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(180)]
@@ -26,10 +27,12 @@ Talk = Callable[..., Awaitable[TalkResult]]
 Speak = Callable[..., NDArray[np.float32]]
 
 
-def recognise(engines: Engines, audio: NDArray[np.float32], rate: int) -> str:
-    """What a listener would hear in the reply's audio."""
-    clip = Clip(resample(audio, rate, 16_000))
-    return engines.transcriber.submit(clip, session="listener", priority=Priority.FINAL).result(60).text.lower()
+def words_heard(engines: Engines, result: TalkResult, said: str) -> float:
+    """The share of the reply's words that a listener hears in its audio: the same recogniser, which mishears some."""
+    clip = Clip(resample(result.reply_audio, result.rate, 16_000))
+    heard = engines.transcriber.submit(clip, session="listener", priority=Priority.FINAL).result(60).text
+    expected = normalize(said).split()
+    return sum(word in normalize(heard).split() for word in expected) / len(expected)
 
 
 async def test_a_command_is_understood_carried_out_and_answered_aloud(talk: Talk, engines: Engines) -> None:
@@ -38,8 +41,8 @@ async def test_a_command_is_understood_carried_out_and_answered_aloud(talk: Talk
     assert turn.record["intent"] == "home.light_on"
     assert turn.record["slots"]["room"] == "kitchen"
     assert turn.record["tier"] == "reflex"
-    assert "lights" in recognise(engines, result.reply_audio, result.rate)
     assert "kitchen" in turn.reply
+    assert words_heard(engines, result, turn.reply) >= 0.6
     assert engines.household.lights["kitchen"].on
 
 
@@ -53,7 +56,8 @@ async def test_an_order_with_many_values(talk: Talk, engines: Engines) -> None:
         "coffeeDrink": "latte",
         "milkAmount": "some almond milk",
     }
-    assert "latte" in recognise(engines, result.reply_audio, result.rate)
+    assert "latte" in turn.reply
+    assert words_heard(engines, result, turn.reply) >= 0.6
 
 
 async def test_partial_transcripts_come_while_the_caller_speaks(talk: Talk) -> None:
