@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.conversation.endpoint import EndpointPolicy, is_dangling
+from voicebox.conversation.endpoint import EndpointPolicy, is_dangling, is_opener
 
 POLICY = EndpointPolicy(short_ms=200, unknown_ms=500, long_ms=1200)
 
@@ -68,3 +68,12 @@ def test_the_more_eager_the_shorter(complete: float | None, text: str) -> None:
         EndpointPolicy(eagerness=e).wait_ms(complete=complete, text=text) for e in ("high", "medium", "low")
     )
     assert high < medium < low
+
+
+def test_an_opener_alone_waits_for_what_may_follow() -> None:
+    policy = EndpointPolicy()
+    sure = policy.wait_ms(complete=1.0, text="ten minutes")
+    assert policy.wait_ms(complete=1.0, text="No,") > sure
+    assert policy.wait_ms(complete=1.0, text="No, ten minutes") == sure
+    assert is_opener("Okay, yes.")
+    assert not is_opener("")

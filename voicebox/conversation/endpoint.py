@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["EndpointPolicy", "is_dangling"]
+__all__ = ["EndpointPolicy", "is_dangling", "is_opener"]
 
 _DANGLING = frozenset(
     """a an the and or but with for to of in on at from by my your some any than then so because if about set turn
     please can could would i'd i um uh er hmm like is are what's plus minus times divided""".split()
 )
+
+_OPENERS = frozenset("no nope yes yeah yep okay ok well actually sorry wait hey hello hi so oh right please".split())
 
 _SCALE = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.75}
 
@@ -23,6 +25,12 @@ def is_dangling(text: str) -> bool:
     """Whether the text ends in a word after which English sentences go on."""
     words = text.lower().replace(",", " ").replace(".", " ").split()
     return bool(words) and words[-1].strip("?!…-") in _DANGLING
+
+
+def is_opener(text: str) -> bool:
+    """Whether all that was said are words that often open a sentence: "no" may be one, "no, ten minutes" another."""
+    words = text.lower().replace(",", " ").replace(".", " ").split()
+    return bool(words) and all(word.strip("?!…-") in _OPENERS for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class EndpointPolicy:
 
         Args:
             complete: probability that all is said (0 to 1), or None while unknown.
-            text: the words so far; a dangling end ("with a") counts as incomplete whatever the model says.
+            text: the words so far; a dangling end ("with a") counts as incomplete whatever the model says, and an
+                opener alone ("no") as half complete.
             words_per_s: speaking rate; slow speakers pause longer.
         """
         if self.fixed_ms is not None:
@@ -53,7 +62,11 @@ class EndpointPolicy:
         if complete is None:
             wait = float(self.unknown_ms)
         else:
-            p = min(complete, 0.1) if is_dangling(text) else complete
+            p = complete
+            if is_dangling(text):
+                p = min(p, 0.1)
+            elif is_opener(text):
+                p = min(p, 0.5)
             share = min(1.0, max(0.0, (0.9 - p) / 0.8))
             wait = self.short_ms * (self.long_ms / self.short_ms) ** share
         if words_per_s is not None and words_per_s < 2.0:
