@@ -90,8 +90,7 @@ class Engines:
         recognizer = _recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
-        lexicon = Lexicon({intent.name: intent.slots for intent in self.registry.intents()})
-        self.reflex = Reflex(self.registry, self.intent, lexicon)
+        self.reflex = Reflex(self.registry, self.intent, Lexicon.of(self.registry.intents()))
         self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
         conversation = settings.conversation
         self._session_engines = SessionEngines(
