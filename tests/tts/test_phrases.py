@@ -108,3 +108,17 @@ def test_points_that_end_nothing(sentence: str) -> None:
 )
 def test_examples(text: str, phrases: list[str]) -> None:
     assert split_phrases(text) == phrases
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("The capital of France is Paris.", ["The capital of France", "is Paris."]),
+        ("Canberra is the capital.", ["Canberra is the capital."]),
+        ("Water boils at one hundred degrees at sea level.", ["Water boils at one hundred degrees", "at sea level."]),
+        ("Yes, it is a very big house in the country.", ["Yes,", "it is a very big house in the country."]),
+    ],
+)
+def test_an_eager_stream_takes_a_breath_in_the_first_phrase_only(text: str, phrases: list[str]) -> None:
+    stream = PhraseStream(eager=True)
+    assert [phrase for char in text for phrase in stream.push(char)] + stream.flush() == phrases

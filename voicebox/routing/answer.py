@@ -229,7 +229,7 @@ class Answerer:
                 yield phrase
 
     async def _chat_phrases(self, chat: ChatModel, answer: Answer, context: Context) -> AsyncIterator[str]:
-        phrases, said = PhraseStream(), False
+        phrases, said = PhraseStream(eager=True), False
         try:
             async with contextlib.aclosing(
                 chat.stream(self._messages(answer.understanding.text, context), session=context.session)

@@ -22,6 +22,10 @@ _GOES_ON_BEFORE_DIGIT = frozenset("no. nos. mar. sun. sat. mon.".split())
 _CLAUSE_WORDS = frozenset(
     "and but or so because that which who when while if although though until unless since".split()
 )
+_JOINTS = frozenset(
+    "is are was were equals means has have had can could will would in on at for with from by about between".split()
+)
+"""Words before which a speaker can take a breath."""
 
 _SENTENCE = frozenset(".!?…。！？")
 _CLAUSE = frozenset(",;:—–，；：、")
@@ -32,14 +36,16 @@ _OPENING = "\"'“‘«([{*_`#>"
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """Words that a phrase must have to be cut at a comma and before a clause, and the characters that it may have."""
+    """Words that a phrase must have to be cut at a comma, before a clause, and at a joint; its most characters."""
 
     comma: int
     clause: int
     chars: int
+    joint: int = 1000
 
 
 _FIRST = _Limits(comma=1, clause=5, chars=60)
+_EAGER = _Limits(comma=1, clause=4, chars=40, joint=3)
 _LATER = _Limits(comma=4, clause=9, chars=160)
 
 
@@ -48,9 +54,13 @@ class PhraseStream:
 
     All phrases together hold every character of the text but white space, of which one space remains between words.
     They do not depend on how the text was cut into pieces.
+
+    Args:
+        eager: cut the first phrase also where a speaker only takes a breath: for text that comes slower than speech.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, eager: bool = False) -> None:
+        self._first = _EAGER if eager else _FIRST
         self._reset()
 
     def push(self, piece: str) -> list[str]:
@@ -72,7 +82,7 @@ class PhraseStream:
         self._token = ""
         self._phrase = ""
         self._words = 0
-        self._limits = _FIRST
+        self._limits = self._first
         self._space = False
         self._doubt: str = ""
 
@@ -100,6 +110,7 @@ class PhraseStream:
             return
         bare = token.strip(_OPENING + _CLOSING).lower()
         opens_clause = bare in _CLAUSE_WORDS and self._words >= self._limits.clause
+        opens_clause = opens_clause or (bare in _JOINTS and self._words >= self._limits.joint)
         if opens_clause or len(self._phrase) + 1 + len(token) > self._limits.chars:
             self._cut(out)
         self._phrase += (" " if self._space and self._phrase else "") + token
