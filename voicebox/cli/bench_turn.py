@@ -204,11 +204,25 @@ async def _server(args: argparse.Namespace, output: Output) -> AsyncIterator[tup
             raise VoiceboxError("The server did not start in time") from None
         if not line:
             raise VoiceboxError("The server did not start", cure="Its message is above; try `voicebox doctor`.")
-        yield json.loads(line)["url"], process.pid
+        url = json.loads(line)["url"]
+        await _until_small_is_up(url)
+        yield url, process.pid
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+async def _until_small_is_up(url: str) -> None:
+    """Wait until the instruct model has been loaded: a start is not what is measured. A pull is not waited for."""
+    import httpx
+
+    async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as client:
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            if (await client.get("/health")).json().get("small") != "loading":
+                return
+            await asyncio.sleep(0.5)
 
 
 def _cpu_s(pid: int | None) -> float | None:
