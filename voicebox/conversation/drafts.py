@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Drafts"]
 
+_READ_AHEAD = 0.9
+"""How sure it must be that no skill takes a text before the instruct model reads it ahead: the beginning of many a
+command looks like nothing yet, and reading takes the processor from the decode that is waited for."""
+
 
 class Drafts:
     """One session's answer in the making; at most one at a time.
@@ -45,7 +49,7 @@ class Drafts:
             return
         if aloud:
             self._answerer.start(self.answer, context)
-        elif self.answer.decision.tier == "small":
+        elif self.answer.decision.tier == "small" and understanding.confidence >= _READ_AHEAD:
             self._spawn(self._answerer.prefill(understanding.text, context))
 
     def prepare(self, turn: str, text: str, context: Context) -> None:
