@@ -68,6 +68,7 @@ class Engines:
         """
         self.settings = settings
         self._zone = _zone(settings.skills.timezone)
+        self._cores = hardware().cores
         self._lock = threading.Lock()
         self._chat: LlamaChat | None = None
         self._chat_loaded = threading.Event()
@@ -175,6 +176,14 @@ class Engines:
 
     # The instruct model
 
+    def _spare_threads(self) -> int:
+        """Threads that may help the instruct model now: a core that neither recogniser nor voice is using.
+
+        When cores are busy a second thread slows llama.cpp down instead, so it is asked before every token.
+        """
+        idle = not (self.transcriber.busy or self.speaker.busy)
+        return min(1, self._cores - 1) if idle else 0
+
     def _chat_model(self) -> ChatModel | None:
         return self._chat
 
@@ -211,6 +220,7 @@ class Engines:
                 n_ctx=self.settings.chat.context_tokens,
                 max_sessions=self.settings.chat.max_sessions,
                 threads=self.settings.chat.threads,
+                spare_threads=self._spare_threads,
                 sampling=Sampling(temperature=self.settings.chat.temperature),
                 examples=EXAMPLES,
             )

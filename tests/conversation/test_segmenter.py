@@ -59,3 +59,12 @@ def test_starts_and_pauses_alternate_in_time(probabilities: list[float]) -> None
     assert [type(fact) for fact in facts] == ([VoiceStarted, VoicePaused] * len(facts))[: len(facts)]
     times = [fact.at_s if isinstance(fact, VoiceStarted) else fact.last_s for fact in facts]
     assert times == sorted(times)
+
+
+def test_one_frame_that_is_surely_silent_ends_voice() -> None:
+    segmenter = Segmenter()
+    for number in range(3):
+        segmenter.push(0.9, number * 0.032)
+    assert segmenter.push(0.2, 0.096) is None
+    assert segmenter.push(0.9, 0.128) is None
+    assert segmenter.push(0.01, 0.160) == VoicePaused(0.128)

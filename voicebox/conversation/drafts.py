@@ -56,6 +56,7 @@ class Drafts:
         """The turn's words are final: finish the guess that fits them, or answer afresh; ends in a fact."""
         hit = self.account.settle(turn, normalize(text))
         if hit and self.answer is not None:
+            self.answer.guessed = True
             self._answerer.start(self.answer, context)
             if self.answer.first.done():
                 self._tell(_first_fact(turn, self.answer))

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 __all__ = ["Segmenter", "VoicePaused", "VoiceStarted"]
 
 
+_SURELY_SILENT = 0.05
+"""A frame below this ends voice at once: consonants that interrupt it stay above."""
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceStarted:
     """Voice was heard again, from `at_s` on (session time)."""
@@ -25,7 +29,8 @@ class Segmenter:
     """Debounces a detector with two thresholds (hysteresis).
 
     Voice begins after `onset_frames` frames at or above `threshold`, and is paused after `pause_frames` frames below
-    `threshold - 0.15`. One call per frame; times are the ends of frames in session seconds.
+    `threshold - 0.15`, or after one that is surely silent. One call per frame; times are the ends of frames in
+    session seconds.
     """
 
     def __init__(
@@ -63,7 +68,8 @@ class Segmenter:
             return None
         self._voiced = 0
         self._unvoiced += 1
-        if self._speaking and self._unvoiced >= self._pause_frames:
+        sure = probability < _SURELY_SILENT
+        if self._speaking and (sure or self._unvoiced >= self._pause_frames):
             self._speaking = False
             return VoicePaused(self._last_voiced_s)
         return None

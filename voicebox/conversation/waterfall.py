@@ -82,7 +82,7 @@ def turn_record(
         confidence=understanding.confidence,
         tier=answer.decision.tier,
         reasons=answer.decision.reasons,
-        speculated=full.ready_s is not None and full.ready_s <= full.closed_s,
+        speculated=answer.guessed,
         reply_text=reply_text,
         stages=stages(full),
         data=dict(plan.data) if plan is not None else {},

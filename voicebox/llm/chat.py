@@ -28,6 +28,7 @@ class LlamaChat:
         n_ctx: tokens of KV that all sessions share.
         max_sessions: sessions that keep KV at the same time.
         threads: threads of the engine; keep 1 unless nothing else runs on the machine.
+        spare_threads: asked before each step for threads that may help, because nothing else wants their cores.
         step_tokens: most tokens in one decode. A reply that begins, or a cancellation, waits for at most one.
         sampling: how to choose tokens; greedy by default, which is what short answers want.
         max_sentences: a reply ends after this many.
@@ -45,6 +46,7 @@ class LlamaChat:
         n_ctx: int = 4096,
         max_sessions: int = 16,
         threads: int = 1,
+        spare_threads: Callable[[], int] | None = None,
         step_tokens: int = 32,
         sampling: Sampling | None = None,
         max_sentences: int = 3,
@@ -56,6 +58,7 @@ class LlamaChat:
             n_ctx=n_ctx,
             max_sessions=max_sessions,
             threads=threads,
+            spare_threads=spare_threads,
             step_tokens=step_tokens,
             gpu_layers=gpu_layers,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import llama_cpp.llama_cpp as _c
@@ -29,13 +29,23 @@ class Context:
         n_seq: sequences.
         n_batch: most tokens in one decode.
         threads: threads of a decode; more than one collapses when the cores are busy.
+        spare_threads: asked before each decode for the threads that may help, because nothing else wants their cores.
 
     Raises:
         ModelError: the model is recurrent, so that its memory cannot be cut or shared token by token.
         EngineError: llama.cpp cannot make such a context (memory, a limit).
     """
 
-    def __init__(self, model: GgufModel, *, n_ctx: int, n_seq: int, n_batch: int, threads: int) -> None:
+    def __init__(
+        self,
+        model: GgufModel,
+        *,
+        n_ctx: int,
+        n_seq: int,
+        n_batch: int,
+        threads: int,
+        spare_threads: Callable[[], int] | None = None,
+    ) -> None:
         if not 1 <= n_seq <= MAX_SEQUENCES:
             raise EngineError(f"{n_seq} sequences are asked for, {MAX_SEQUENCES} are possible")
         if n_ctx < n_seq or n_batch < 1 or threads < 1:
@@ -48,6 +58,8 @@ class Context:
         params.n_batch = params.n_ubatch = max(n_batch, n_seq)
         params.n_seq_max = n_seq
         params.n_threads = params.n_threads_batch = threads
+        self._threads = self._using = threads
+        self._spare_threads = spare_threads
         params.kv_unified = True
         params.no_perf = True
         self._handle: Any = _c.llama_init_from_model(model.handle, params)
@@ -73,6 +85,11 @@ class Context:
 
     def decode(self) -> int:
         """Decode the batch; llama_decode's code."""
+        if self._spare_threads is not None:
+            wanted = self._threads + max(0, self._spare_threads())
+            if wanted != self._using:
+                _c.llama_set_n_threads(self._handle, wanted, wanted)
+                self._using = wanted
         return self.batch.decode(self._handle)
 
     def logits(self, index: int) -> NDArray[np.float32]:

@@ -43,6 +43,7 @@ class LlamaEngine:
         n_ctx: tokens of KV that all sessions share; at most what a prompt and its reply may hold together.
         max_sessions: sessions that keep KV at the same time (others take the place of the least recently used).
         threads: threads of a decode; keep 1 unless nothing else runs on the machine.
+        spare_threads: asked before each decode for threads that may help; see `Context`.
         step_tokens: most tokens in one decode, thus the unit of cancellation and of sharing.
         gpu_layers: layers on the GPU where llama.cpp was built for one; -1 for all.
         max_pending: jobs that may be unfinished at the same time.
@@ -59,6 +60,7 @@ class LlamaEngine:
         n_ctx: int = 4096,
         max_sessions: int = 16,
         threads: int = 1,
+        spare_threads: Callable[[], int] | None = None,
         step_tokens: int = 256,
         gpu_layers: int = 0,
         max_pending: int = 1024,
@@ -66,7 +68,12 @@ class LlamaEngine:
         self.model = GgufModel(path, gpu_layers=gpu_layers)
         try:
             context = Context(
-                self.model, n_ctx=n_ctx, n_seq=max_sessions + 1, n_batch=max(step_tokens, 1), threads=threads
+                self.model,
+                n_ctx=n_ctx,
+                n_seq=max_sessions + 1,
+                n_batch=max(step_tokens, 1),
+                threads=threads,
+                spare_threads=spare_threads,
             )
         except BaseException:
             self.model.close()

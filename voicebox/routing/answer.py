@@ -67,6 +67,8 @@ class Answer:
         self.plan = plan
         self.decision = decision
         self.decided_s = decided_s
+        self.guessed = False
+        """Whether it was begun before the end of the turn, on words that proved to be the last."""
         self.committed = False
         """Set once the turn is committed: what is spoken from then on is no guess."""
         self.first_text_s: float | None = None

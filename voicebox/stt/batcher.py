@@ -128,6 +128,12 @@ class SttBatcher:
             return min(1.0, busy_s / _LOAD_WINDOW_S / len(self._threads))
 
     @property
+    def busy(self) -> bool:
+        """Whether a decode runs or waits now."""
+        with self._changed:
+            return bool(self._began or self._waiting)
+
+    @property
     def stats(self) -> BatcherStats:
         """A snapshot for metrics."""
         with self._changed:

@@ -67,6 +67,7 @@ class PiperSpeaker:
         self._stats = SpeakerStats()
         self._closed = False
         self._wake = threading.Condition()
+        self._speaking = False
         self._thread = threading.Thread(target=self._run, name="voicebox-tts", daemon=True)
         self._thread.start()
 
@@ -79,6 +80,12 @@ class PiperSpeaker:
     def voice(self) -> str:
         """Name of the voice."""
         return self._synthesizer.name
+
+    @property
+    def busy(self) -> bool:
+        """Whether a phrase is made or waits now."""
+        with self._wake:
+            return self._speaking or bool(self._jobs)
 
     @property
     def stats(self) -> SpeakerStats:
@@ -174,7 +181,10 @@ class PiperSpeaker:
                 if self._closed:
                     return
                 job = heapq.heappop(self._jobs)
+                self._speaking = True
             self._speak(job)
+            with self._wake:
+                self._speaking = False
 
     def _speak(self, job: _Job) -> None:
         if not job.future.set_running_or_notify_cancel():
