@@ -27,7 +27,7 @@ __all__ = [
     "load_catalog",
 ]
 
-Role = Literal["stt", "intent", "small", "voice", "vad", "turn"]
+Role = Literal["stt", "intent", "small", "voice", "vad", "turn", "base"]
 Group = Literal["talk", "converse", "test", "optional"]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 
@@ -96,6 +96,7 @@ class CatalogModel(_Entry):
     group: Group
     licence: str
     languages: tuple[str, ...]
+    aliases: tuple[FileName, ...] = ()
     memory_mb: int | None = None
     chat_template: str | None = None
     main: FileName | None = None
@@ -143,22 +144,22 @@ class Catalog(_Entry):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        names = [model.name for model in self.model]
+        names = [name for model in self.model for name in (model.name, *model.aliases)]
         if len(set(names)) != len(names):
             raise ValueError("two models have the same name")
         return self
 
     def __contains__(self, name: object) -> bool:
-        return any(model.name == name for model in self.model)
+        return any(name == model.name or name in model.aliases for model in self.model)
 
     def get(self, name: str) -> CatalogModel:
-        """The model of that name.
+        """The model of that name, or of that other name (alias).
 
         Raises:
             ModelError: no model has that name.
         """
         for model in self.model:
-            if model.name == name:
+            if name == model.name or name in model.aliases:
                 return model
         raise ModelError(
             f"There is no model named {name!r} in the catalog", cure="`voicebox models list` shows those there are."

@@ -55,6 +55,7 @@ def pull(
         PullStoppedError: `cancel` was set.
     """
     model = catalog().get(name)
+    name = model.name
     if model.shipped is not None or (check == "size" and installed(name)):
         return locate(name)
     reporter = Reporter(name, model.size, progress=progress, note=note, cancel=cancel)

@@ -123,7 +123,7 @@ def remove(name: str) -> int:
     if model.shipped is not None:
         raise ModelError(f"The model {name} ships with voicebox and cannot be removed")
     freed = 0
-    for folder in (model_folder(name), models_dir() / ".pull" / name):
+    for folder in (model_folder(model.name), models_dir() / ".pull" / model.name):
         if not folder.is_dir():
             continue
         freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -67,8 +67,8 @@ def verify(name: str, *, progress: Callable[[int], None] | None = None) -> Verif
     model = catalog().get(name)
     if model.shipped is not None:
         present = (resource_dir("models") / model.shipped).is_file()
-        return Verification(name, ((model.shipped, "ok" if present else "missing"),))
-    folder = model_folder(name)
+        return Verification(model.name, ((model.shipped, "ok" if present else "missing"),))
+    folder = model_folder(model.name)
     files = installed_files(model) or max(
         model.variants,
         key=lambda variant: sum(
@@ -82,7 +82,7 @@ def verify(name: str, *, progress: Callable[[int], None] | None = None) -> Verif
             states.append((file.name, _state(path, file.size, file.sha256, progress)))
         except OSError as error:
             raise ModelError(f"The model file {path} cannot be read: {error.strerror or error}") from error
-    return Verification(name, tuple(states))
+    return Verification(model.name, tuple(states))
 
 
 def _state(path: Path, size: int, sha256: str, progress: Callable[[int], None] | None) -> FileState:
