@@ -1,0 +1,1 @@
+"""Training of intent models (extra `train`); nothing here is needed at run time."""
