@@ -64,7 +64,7 @@ def read_rows(path: Path, *, drop_conflicts: bool = False) -> list[Row]:
 
     Args:
         path: the file, UTF-8.
-        drop_conflicts: leave out texts that have several labels instead of refusing the file.
+        drop_conflicts: do not train on texts that have several labels, instead of refusing the file.
 
     Raises:
         DataError: the file cannot be read, a row is bad (its line number and the cure are named), the same text has two
@@ -216,7 +216,7 @@ def _slot(item: object, text: str, where: str) -> Slot:
 
 
 def _without_conflicts(rows: Sequence[Row], lines: Sequence[int], path: Path, *, drop: bool) -> list[Row]:
-    """The rows whose normalized text has one label."""
+    """The rows whose normalized text has one label; rows that measure stay."""
     first: dict[str, int] = {}
     bad: set[str] = set()
     texts = [normalize_text(row.text) for row in rows]
@@ -231,4 +231,4 @@ def _without_conflicts(rows: Sequence[Row], lines: Sequence[int], path: Path, *,
                 cure="Keep one of them, or leave both out (--drop-conflicts).",
             )
         bad.add(text)
-    return [row for row, text in zip(rows, texts, strict=True) if text not in bad]
+    return [row for row, text in zip(rows, texts, strict=True) if text not in bad or row.split == "val"]
