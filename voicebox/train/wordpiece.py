@@ -69,8 +69,8 @@ def prune_vocabulary(vocabulary: Sequence[str], texts: Iterable[str], size: int)
     keep |= {index for token, index in ids.items() if len(token.removeprefix("##")) == 1 and token.isascii()}
     counts: dict[int, int] = {}
     for text in texts:
-        for token in pieces.encode(text):
-            counts[token] = counts.get(token, 0) + 1
+        for index in pieces.encode(text):
+            counts[index] = counts.get(index, 0) + 1
     needed = sorted(counts, key=lambda index: -counts[index])
     keep |= set(needed[: max(0, size - len(keep))])
     for token, index in ids.items():
