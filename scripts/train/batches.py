@@ -10,11 +10,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from scripts.train.augment import augment
 from scripts.train.dataset import Example
-from scripts.train.prefixes import Path, PrefixTree
 from scripts.train.tokenizer import token_id
 from voicebox.llm.intent_text import ASK, BOS
+from voicebox.train.augment import augment
+from voicebox.train.prefixes import Path, PrefixTree
 
 __all__ = ["Batch", "Batcher", "WordTokenizer"]
 

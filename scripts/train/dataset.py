@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.train.outofscope import load_out_of_scope
-from scripts.train.prefixes import WordSpan
 from scripts.train.public import read_public
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE
 from voicebox.skills.templates import Sentence, sample
 from voicebox.skills.types import Intent
+from voicebox.train.prefixes import WordSpan
 
 __all__ = ["Example", "Split", "build", "label_names", "slot_values", "weigh"]
 

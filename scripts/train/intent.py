@@ -33,13 +33,13 @@ from scripts.train.dataset import Example, build, label_names, slot_values
 from scripts.train.export import quantize, rewrite_metadata, write_gguf
 from scripts.train.fit import Targets, fit
 from scripts.train.model import IntentNet, Shape
-from scripts.train.prefixes import Path as PrefixPath
-from scripts.train.prefixes import PrefixTree, path_of
 from scripts.train.public import read_public
 from scripts.train.teacher import SentenceEncoder, fit_head
 from scripts.train.tokenizer import special_tokens, token_id, train_tokenizer
 from voicebox.llm.intent_text import END, INTENT_VERSION, WAIT, label_token
 from voicebox.skills.intents import BUILTIN_INTENTS
+from voicebox.train.prefixes import Path as PrefixPath
+from voicebox.train.prefixes import PrefixTree, path_of
 
 SEED = 7
 

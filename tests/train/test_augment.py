@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.train.augment import augment
+from voicebox.train.augment import augment
 from voicebox.llm.intent_text import normalize_text
 
 SENTENCE = "set a timer for ten minutes in the kitchen please"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.train.prefixes import MID_SENTENCE_PAUSE, Path, PrefixTree, WordSpan, path_of
+from voicebox.train.prefixes import MID_SENTENCE_PAUSE, Path, PrefixTree, WordSpan, path_of
 
 TIMER, LIGHT = 0, 1
 VALUES = {"duration": {"ten minutes", "five minutes", "an hour", "an hour and a half"}}

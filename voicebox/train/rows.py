@@ -43,7 +43,7 @@ class Row:
 
     `intent` is a label (`oos`: out of scope); `split` says whether it trains or only measures; `weight` is how much it
     counts in training, relative to the other rows; `origin` names where it comes from ("clinc150", "skills"), for the
-    model card; `licence` is that source's.
+    model card; `licence` is that source's. Rows of one `group` (made from one pattern, say) are held out together.
     """
 
     text: str
@@ -53,6 +53,7 @@ class Row:
     weight: float = 1.0
     origin: str = ""
     licence: str = ""
+    group: str = ""
 
 
 def read_rows(path: Path, *, drop_conflicts: bool = False) -> list[Row]:
@@ -123,9 +124,13 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
                 data["slots"] = [{"slot": slot.name, "start": slot.start, "end": slot.end} for slot in row.slots]
             if row.weight != 1.0:
                 data["weight"] = round(row.weight, 4)
-            data |= {key: value for key, value in (("origin", row.origin), ("licence", row.licence)) if value}
+            data |= {key: value for key, value in _named(row) if value}
             file.write(json.dumps(data, ensure_ascii=False) + "\n")
     temporary.replace(path)
+
+
+def _named(row: Row) -> tuple[tuple[str, str], ...]:
+    return ("origin", row.origin), ("licence", row.licence), ("group", row.group)
 
 
 def _row(line: str, where: str) -> Row:
@@ -151,6 +156,7 @@ def _row(line: str, where: str) -> Row:
         weight=float(weight),
         origin=str(data.get("origin", data.get("source", "")) or ""),
         licence=str(data.get("licence", data.get("license", "")) or ""),
+        group=str(data.get("group", "") or ""),
     )
 
 
