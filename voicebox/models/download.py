@@ -10,7 +10,7 @@ import httpx
 from voicebox.models.progress import Reporter, SourceError
 from voicebox.models.staging import open_partial
 
-__all__ = ["download"]
+__all__ = ["download", "remote_size"]
 
 _TIMEOUT = httpx.Timeout(20.0, connect=2.5)
 _CHUNK = 1 << 18
@@ -64,6 +64,26 @@ def download(
                 raise SourceError(_reason(error)) from error
 
 
+def remote_size(url: str) -> int:
+    """What a server says of a file's size, in bytes.
+
+    Raises:
+        SourceError: it refuses, does not say, or is not there.
+    """
+    try:
+        with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+            response = client.head(url, headers={"Accept-Encoding": "identity"})
+    except httpx.HTTPError as error:
+        raise SourceError(_reason(error)) from error
+    name = response.url.path.rsplit("/", 1)[-1]
+    if response.status_code != 200:
+        raise SourceError(f"the server answers {response.status_code} for {name}")
+    length = response.headers.get("Content-Length", "")
+    if not length.isdigit() or int(length) == 0:
+        raise SourceError(f"the server does not say how large {name} is")
+    return int(length)
+
+
 def _attempt(
     client: httpx.Client,
     url: str,
@@ -95,7 +115,7 @@ def _attempt(
             for chunk in response.iter_raw(_CHUNK):
                 count += len(chunk)
                 if count > size:
-                    raise SourceError(f"the server sends more than the {size:,} bytes that the catalog names")
+                    raise SourceError(f"the server sends more than {size:,} bytes")
                 file.write(chunk)
                 reporter.at(count)
         if count < size:

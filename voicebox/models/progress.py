@@ -21,8 +21,8 @@ class PullStoppedError(ModelError):
 class SourceError(ModelError):
     """This source cannot give the model; the next one is tried. A `quiet` one was already told in this process."""
 
-    def __init__(self, message: str, *, quiet: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, cure: str = "", quiet: bool = False) -> None:
+        super().__init__(message, cure=cure)
         self.quiet = quiet
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from voicebox.errors import ModelError
 from voicebox.models.catalog import CatalogModel, ModelFile, catalog
+from voicebox.models.record import fill_in, read_record
 from voicebox.resources import resource_dir
 
 __all__ = ["installed", "installed_files", "locate", "model_folder", "models_dir", "remove"]
@@ -34,19 +35,25 @@ def _shipped(model: CatalogModel) -> Path | None:
 
 
 def installed_files(model: CatalogModel) -> tuple[ModelFile, ...] | None:
-    """The variant of the model whose files are all here with their right sizes (contents: see `verify`), or None."""
+    """The variant of the model whose files are all here with their right sizes (contents: see `verify`), or None.
+
+    A file whose size neither the catalog nor the record of its pull knows is here if it is not empty.
+    """
     folder = model_folder(model.name)
+    record = read_record(folder)
     for files in model.variants:
-        if all(_has_size(folder / file.name, file.size) for file in files):
-            return files
+        known = fill_in(model, files, record)
+        if all(_is_here(folder / file.name, file) for file in known):
+            return known
     return None
 
 
-def _has_size(path: Path, size: int) -> bool:
+def _is_here(path: Path, file: ModelFile) -> bool:
     try:
-        return path.is_file() and path.stat().st_size == size
+        size = path.stat().st_size if path.is_file() else 0
     except OSError:
         return False
+    return size == file.size if file.known is not None else size > 0
 
 
 def installed(name: str) -> bool:
