@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.train.augment import augment
 from voicebox.llm.intent_text import normalize_text
+from voicebox.train.augment import augment
 
 SENTENCE = "set a timer for ten minutes in the kitchen please"
 

@@ -19,9 +19,9 @@ from scripts.train.dataset import Example  # noqa: E402
 from scripts.train.export import quantize, rewrite_metadata, write_gguf  # noqa: E402
 from scripts.train.fit import Targets, fit  # noqa: E402
 from scripts.train.model import IntentNet, Shape  # noqa: E402
-from voicebox.train.prefixes import PrefixTree, path_of  # noqa: E402
 from scripts.train.tokenizer import special_tokens, token_id, train_tokenizer  # noqa: E402
 from voicebox.llm.intent_text import END, WAIT, label_token  # noqa: E402
+from voicebox.train.prefixes import PrefixTree, path_of  # noqa: E402
 
 LABELS = ["light", "timer", "oos"]
 ROWS = [
