@@ -74,8 +74,8 @@ class FeatureModel:
         if _c.llama_model_is_recurrent(model.handle) or _c.llama_model_is_hybrid(model.handle):
             raise ModelError(f"{model.path} ({model.architecture}) is a recurrent model", cure="Choose a transformer.")
         self._state_width = int(_c.llama_model_n_embd(model.handle))
-        names = ["result_embd"] if self._encoder else [f"l_out-{layer - 1}" for layer in self.layers]
-        self._tap = Tap(names, rows=batch_tokens, width=self._state_width)
+        names = [f"l_out-{layer - 1}" for layer in self.layers]
+        self._tap = None if self._encoder else Tap(names, rows=batch_tokens, width=self._state_width)
         self._texts_at_once = max(1, min(64, batch_tokens // 4))
         params = _c.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = batch_tokens
@@ -83,10 +83,11 @@ class FeatureModel:
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
         params.no_perf = True
-        if self._encoder:
+        if self._tap is None:
             params.embeddings = True
             params.pooling_type = _c.LLAMA_POOLING_TYPE_NONE
-        self._tap.install(params)
+        else:
+            self._tap.install(params)
         self._handle = _c.llama_init_from_model(model.handle, params)
         if not self._handle:
             raise EngineError(f"llama.cpp cannot make a context of {batch_tokens} tokens")
@@ -165,11 +166,17 @@ class FeatureModel:
         for sequence, tokens in enumerate(texts, first_sequence):
             for offset, token in enumerate(tokens):
                 batch.add(token, start + offset, sequence, filled=start, logits=True)
-        self._tap.begin()
+        if self._tap is not None:
+            self._tap.begin()
         code = batch.decode(self._handle)
         if code:
             raise EngineError(f"llama.cpp could not decode the batch (code {code})")
-        return self._tap.states(len(batch))
+        if self._tap is not None:
+            return self._tap.states(len(batch))
+        pointer = _c.llama_get_embeddings(self._handle)
+        if not pointer:
+            raise EngineError("llama.cpp gave no embeddings")
+        return np.ctypeslib.as_array(pointer, shape=(1, len(batch), self._state_width))
 
     def _frame(self) -> tuple[list[int], list[int]]:
         """The tokens before and after every text."""
