@@ -96,6 +96,16 @@ class Batch:
         self._decoded = code == 0
         return code
 
+    def encode(self, context: Any) -> int:
+        """Run llama_encode, for contexts of encoders, and return its code: 0 done, else an error."""
+        if not len(self):
+            raise EngineError("The batch is empty")
+        if int(_c.llama_n_batch(context)) < len(self):
+            raise EngineError("The batch is larger than the context's")
+        code = int(_c.llama_encode(context, self._raw))
+        self._decoded = code == 0
+        return code
+
     def check_output(self, index: int) -> None:
         """Raise EngineError unless logits of batch index `index` were asked for and computed."""
         if not self._decoded or index not in self._outputs:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,22 +13,10 @@ from numpy.typing import NDArray
 
 from voicebox.errors import EngineError, ModelError
 from voicebox.llm.gguf import GgufModel
-from voicebox.llm.intent_text import (
-    ASK,
-    BOS,
-    END,
-    INTENT_VERSION,
-    KEY_COMPLETE_TEMPERATURE,
-    KEY_LABELS,
-    KEY_TEMPERATURE,
-    KEY_THRESHOLD,
-    KEY_VERSION,
-    WAIT,
-    label_token,
-    normalize_text,
-)
+from voicebox.llm.intent_contract import CURE, Readout, read_readout, softmax
+from voicebox.llm.intent_text import ASK, BOS, END, INTENT_VERSION, WAIT, label_token, normalize_text
 from voicebox.llm.llama import LlamaEngine
-from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
+from voicebox.llm.types import IntentScore
 
 __all__ = ["LlamaIntentModel"]
 
@@ -64,12 +50,12 @@ class LlamaIntentModel:
     @property
     def labels(self) -> Sequence[str]:
         """All labels, out of scope included, in the model's order."""
-        return self._contract.labels
+        return self._contract.readout.labels
 
     @property
     def threshold(self) -> float:
         """P(in scope) from which a text is accepted."""
-        return self._contract.threshold
+        return self._contract.readout.threshold
 
     def score(self, text: str, *, session: str) -> Future[IntentScore]:
         """Score a text; a new call of a session cancels its waiting one. Cancelling the future stops the job.
@@ -116,84 +102,31 @@ class LlamaIntentModel:
 class _Contract:
     """What the file says about reading its logits; `outputs` are the label tokens, then END and WAIT."""
 
-    labels: tuple[str, ...]
+    readout: Readout
     bos: int
     ask: int
     outputs: tuple[int, ...]
-    temperature: float
-    complete_temperature: float
-    threshold: float
 
     def read(self, logits: NDArray[np.float32], *, ms: float) -> IntentScore:
         """Logits of `outputs`, shape (labels + 2,), as calibrated probabilities."""
         if not np.isfinite(logits).all():
             raise EngineError("The intent model gave no usable logits")
-        labels = _softmax(logits[:-2] / self.temperature)
-        end = float(_softmax(logits[-2:] / self.complete_temperature)[0])
-        in_scope = 1.0 - float(labels[self.labels.index(OUT_OF_SCOPE)])
-        order = np.argsort(-labels, kind="stable")
-        return IntentScore(
-            ranked=tuple((self.labels[i], float(labels[i])) for i in order),
-            in_scope=in_scope,
-            complete=end,
-            accepted=in_scope >= self.threshold,
-            ms=ms,
-        )
-
-
-def _softmax(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    powers = np.exp(values.astype(np.float64) - float(values.max()))
-    return np.asarray(powers / powers.sum(), dtype=np.float64)
+        end = float(softmax(logits[-2:] / self.readout.complete_temperature)[0])
+        return self.readout.score(logits[:-2], end, ms=ms)
 
 
 def _read_contract(model: GgufModel) -> _Contract:
-    version = model.metadata(KEY_VERSION)
-    if version is None:
-        raise ModelError(f"{model.path} is not an intent model", cure=_CURE)
-    if version != INTENT_VERSION:
-        raise ModelError(f"{model.path} is an intent model of version {version}, not {INTENT_VERSION}", cure=_CURE)
-    if model.architecture != "llama":
-        raise ModelError(f"{model.path} is of architecture {model.architecture}, not llama", cure=_CURE)
-    labels = _labels(model)
+    readout = read_readout(model, version=INTENT_VERSION, architecture="llama")
 
     def token(text: str) -> int:
         found = model.control_token(text)
         if found is None:
-            raise ModelError(f"{model.path} has no token {text}", cure=_CURE)
+            raise ModelError(f"{model.path} has no token {text}", cure=CURE)
         return found
 
     return _Contract(
-        labels=labels,
+        readout=readout,
         bos=token(BOS),
         ask=token(ASK),
-        outputs=(*(token(label_token(name)) for name in labels), token(END), token(WAIT)),
-        temperature=_number(model, KEY_TEMPERATURE, low=1e-3, high=1e3),
-        complete_temperature=_number(model, KEY_COMPLETE_TEMPERATURE, low=1e-3, high=1e3),
-        threshold=_number(model, KEY_THRESHOLD, low=0.0, high=1.0),
+        outputs=(*(token(label_token(name)) for name in readout.labels), token(END), token(WAIT)),
     )
-
-
-def _labels(model: GgufModel) -> tuple[str, ...]:
-    try:
-        labels = json.loads(model.metadata(KEY_LABELS) or "")
-    except json.JSONDecodeError:
-        labels = None
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ModelError(f"{model.path}: {KEY_LABELS} is not a list of names", cure=_CURE)
-    if OUT_OF_SCOPE not in labels or len(set(labels)) != len(labels):
-        raise ModelError(f"{model.path}: {KEY_LABELS} lacks {OUT_OF_SCOPE!r} or names a label twice", cure=_CURE)
-    return tuple(labels)
-
-
-def _number(model: GgufModel, key: str, *, low: float, high: float) -> float:
-    text = model.metadata(key)
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        raise ModelError(f"{model.path}: {key} is {text!r}, not a number from {low:g} to {high:g}", cure=_CURE)
-    return value
-
-
-_CURE = "Use the intent model that ships with voicebox, or train one with scripts/train/intent.py."
