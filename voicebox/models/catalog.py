@@ -178,8 +178,8 @@ class CatalogModel(_Entry):
         known = sum(file.size or 0 for file in self.variants[0])
         if self.size_known or self.parameters_m is None:
             return known
-        main = [file for file in self.variants[0] if file.size is None and _bytes_per_parameter(file.name)]
-        return known + round(sum(self.parameters_m * 1e6 * _bytes_per_parameter(file.name) for file in main))
+        unknown = [file.name for file in self.variants[0] if file.size is None]
+        return known + round(sum(_weights_size(name, self.parameters_m) for name in unknown))
 
     @property
     def size_known(self) -> bool:
@@ -190,12 +190,20 @@ class CatalogModel(_Entry):
         )
 
 
-def _bytes_per_parameter(name: str) -> float:
-    """What a weight takes in a file of that name, roughly: K-quants keep some tensors wider than their name says."""
+def _weights_size(name: str, parameters_m: float) -> float:
+    """What so many million weights take in a file of that name, in bytes, roughly; 0 for other files.
+
+    K-quants keep some tensors wider than their name says: in small models, which are mostly embeddings, a large share.
+    """
     lowered = name.lower()
-    if lowered.endswith(".gguf"):
-        return 0.65 if "q4_k_m" in lowered else 1.07 if "q8_0" in lowered else 0.0
-    return 2.0 if lowered == "model.bin" else 0.0
+    width = 0.0
+    if lowered.endswith("q4_k_m.gguf"):
+        width = 0.65 if parameters_m >= 1000 else 0.8
+    elif lowered.endswith("q8_0.gguf"):
+        width = 1.07
+    elif lowered == "model.bin":
+        width = 2.0
+    return width * parameters_m * 1e6
 
 
 class Catalog(_Entry):
