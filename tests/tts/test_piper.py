@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voicebox.errors import EngineError, ModelError
-from voicebox.tts import piper
+from voicebox.tts import voice_file as voice_file_module
 from voicebox.tts.piper import PiperSynthesizer
 
 pytestmark = pytest.mark.models
@@ -70,7 +70,7 @@ def test_words_are_tied_to_their_samples(voice: PiperSynthesizer) -> None:
 
 
 def test_a_voice_without_durations_ties_words_in_proportion(voice_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piper, "with_durations", lambda model: model)
+    monkeypatch.setattr(voice_file_module, "with_durations", lambda model: model)
     spoken = PiperSynthesizer(voice_file).synthesize("one seventeen two")
     lengths = [w.end - w.start for w in spoken.words]
     assert lengths[1] > lengths[0]

@@ -98,7 +98,7 @@ def test_the_end_of_the_sentence_is_kept() -> None:
 
 
 def test_other_languages_lose_markup_only() -> None:
-    assert speakable("**Das** kostet 5 km/h 🙂", english=False) == "Das kostet 5 km/h"
+    assert speakable("**Das** kostet 5 km/h 🙂", language="de") == "Das kostet 5 km/h"
 
 
 @pytest.mark.parametrize("text", ["é", "हिन्दी", "العَرَبِيَّة", "日本語", "한국어"])

@@ -24,7 +24,7 @@ class GatedVoice:
         self.began = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
 
-    def synthesize(self, phrase: str) -> SpokenPhrase:
+    def synthesize(self, phrase: str, **options: object) -> SpokenPhrase:
         self.threads.add(threading.get_ident())
         self.said.append(phrase)
         self.began.release()

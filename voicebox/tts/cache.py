@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
 
 from voicebox.tts.types import SpokenPhrase
@@ -15,14 +16,15 @@ _OVERHEAD = 512
 
 
 class PhraseCache:
-    """Audio by (voice, phrase). Thread-safe.
+    """Audio by (voice, phrase), where `voice` is all that the audio depends on besides the phrase: the voice's name, or
+    that with speaker and speed. Thread-safe.
 
     Phrases differ if any character differs except for white space around and between words.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, str], SpokenPhrase] = OrderedDict()
+        self._entries: OrderedDict[tuple[Hashable, str], SpokenPhrase] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -34,7 +36,7 @@ class PhraseCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, voice: str, phrase: str) -> SpokenPhrase | None:
+    def get(self, voice: Hashable, phrase: str) -> SpokenPhrase | None:
         """The phrase as it was spoken, marked as cached, or None."""
         key = (voice, _normal(phrase))
         with self._lock:
@@ -43,7 +45,7 @@ class PhraseCache:
                 self._entries.move_to_end(key)
         return spoken
 
-    def put(self, voice: str, spoken: SpokenPhrase) -> None:
+    def put(self, voice: Hashable, spoken: SpokenPhrase) -> None:
         """Keep a phrase; what was not used for longest goes. One that is larger than the cache is not kept.
 
         The audio becomes read-only: many sessions will share it.

@@ -20,7 +20,7 @@ _Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
 @lru_cache(maxsize=4096)
-def speakable(text: str, *, english: bool = True) -> str:
+def speakable(text: str, *, language: str = "en") -> str:
     """The text as it should be read out: markup and pictures removed, and in English symbols and short forms expanded.
 
     White space becomes single spaces. Text with nothing to say may come out empty.
@@ -28,7 +28,7 @@ def speakable(text: str, *, english: bool = True) -> str:
     for pattern, new in _MARKUP:
         text = pattern.sub(new, text)
     text = "".join(c for c in text if not _is_picture(c))
-    if english:
+    if language == "en":
         for pattern, new in _ENGLISH:
             text = pattern.sub(new, text)
     return " ".join(text.split())
