@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import ctranslate2
-
 __all__ = ["Hardware", "hardware"]
 
 _FEATURES = ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
@@ -29,7 +27,14 @@ class Hardware:
     gpus: int
 
 
-def hardware(root: Path = Path("/"), gpus: Callable[[], int] = ctranslate2.get_cuda_device_count) -> Hardware:
+def _cuda_devices() -> int:
+    # Late: it takes a second to import.
+    import ctranslate2
+
+    return int(ctranslate2.get_cuda_device_count())
+
+
+def hardware(root: Path = Path("/"), gpus: Callable[[], int] = _cuda_devices) -> Hardware:
     """Look at the machine. What cannot be found out (no /proc) is 0 or empty, never an error."""
     cpuinfo = _read(root / "proc/cpuinfo")
     meminfo = {line.split(":")[0]: line.split()[1] for line in _read(root / "proc/meminfo").splitlines() if ":" in line}

@@ -12,7 +12,15 @@ from voicebox.models.catalog import CatalogModel, ModelFile, catalog
 from voicebox.models.record import fill_in, read_record
 from voicebox.resources import resource_dir
 
-__all__ = ["installed", "installed_files", "locate", "model_folder", "models_dir", "remove"]
+__all__ = ["configure", "installed", "installed_files", "locate", "model_folder", "models_dir", "remove"]
+
+
+def configure(directory: Path | None, hub_token: str | None) -> None:
+    """Apply settings to this process and its children: the models folder, and the hub's token (HF_TOKEN wins)."""
+    if directory is not None:
+        os.environ["VOICEBOX_MODELS_DIR"] = str(directory)
+    if hub_token:
+        os.environ.setdefault("HF_TOKEN", hub_token)
 
 
 def models_dir() -> Path:
