@@ -47,12 +47,14 @@ class Recipe:
 class Targets:
     """What is known of every variant.
 
-    `labels` (n,) int64; from a teacher, if there is one, `logits` (n, labels) and `vectors` (n, width).
+    `labels` (n,) int64; from a teacher, if there is one, `logits` (n, labels) and `vectors` (n, width). `taught` (n,)
+    bool says for which variants the teacher's logits count; for all if it is None.
     """
 
     labels: Tensor
     logits: Tensor | None = None
     vectors: Tensor | None = None
+    taught: Tensor | None = None
 
 
 def seconds(device: torch.device) -> float:
@@ -134,12 +136,16 @@ def _loss(net: IntentNet, batch: Batch, targets: Targets, recipe: Recipe, device
     states, out = net(batch.tokens.to(device), batch.mask.to(device))
     logits, complete = out[:, :-1], out[:, -1]
     full = len(batch.variants)
-    loss = F.cross_entropy(logits[:full], targets.labels[batch.variants].to(device))
+    losses = F.cross_entropy(logits[:full], targets.labels[batch.variants].to(device), reduction="none")
     if targets.logits is not None:
         heat = recipe.temperature
         teacher = F.softmax(targets.logits[batch.variants].to(device) / heat, dim=-1)
-        soft = F.kl_div(F.log_softmax(logits[:full] / heat, dim=-1), teacher, reduction="batchmean") * heat**2
-        loss = (1.0 - recipe.soft) * loss + recipe.soft * soft
+        soft = F.kl_div(F.log_softmax(logits[:full] / heat, dim=-1), teacher, reduction="none").sum(dim=-1) * heat**2
+        share = torch.full_like(losses, recipe.soft)
+        if targets.taught is not None:
+            share = share * targets.taught[batch.variants].to(device)
+        losses = (1.0 - share) * losses + share * soft
+    loss = losses.mean()
     if targets.vectors is not None and net.semantic is not None:
         wanted = targets.vectors[batch.variants].to(device, torch.float32)
         loss = loss + recipe.semantic * (1.0 - F.cosine_similarity(net.semantic(states[:full]), wanted, dim=-1).mean())

@@ -1,0 +1,72 @@
+"""From a trained net to a calibrated, quantized file."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from voicebox.llm.intent_encoder import EncoderIntentModel
+from voicebox.train.calibrate import Calibration, calibrate
+from voicebox.train.examples import Example, prefix_tree
+from voicebox.train.export import Trained, quantize, rewrite_metadata, write_intent_gguf
+
+__all__ = ["finish", "pauses"]
+
+
+def finish(
+    trained: Trained,
+    out: Path,
+    *,
+    work: Path,
+    held: Sequence[Example],
+    known: Sequence[Example],
+    name: str,
+    seed: int,
+    rejected: float,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Calibration:
+    """Write, quantize, calibrate through llama.cpp; `out` appears whole or not at all.
+
+    Args:
+        trained: the model.
+        out: the GGUF to write.
+        work: folder for what is in between.
+        held: examples that calibrate.
+        known: the examples that trained it, for what they say about where sentences end.
+        name: the model's name.
+        seed: of all chance.
+        rejected: share of the held-out in-scope texts to be below the threshold.
+        limits: lowest and highest threshold.
+    """
+    plain, small = work / "intent-f32.gguf", work / "intent-q8_0.gguf"
+    write_intent_gguf(plain, trained, Calibration().metadata(), name=name)
+    quantize(plain, small)
+    plain.unlink()
+    model = EncoderIntentModel(small)
+    try:
+        whole = [(example.text, trained.labels[example.label]) for example in held]
+        ends = pauses(held, known, len(trained.labels), seed)
+        calibration = calibrate(model, whole, ends, rejected=rejected, limits=limits) if whole else Calibration()
+    finally:
+        model.close()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    rewrite_metadata(small, out, calibration.metadata())
+    return calibration
+
+
+def pauses(
+    held: Sequence[Example], known: Sequence[Example], labels: int, seed: int, *, most: int = 1500
+) -> list[tuple[str, float]]:
+    """Held-out texts and beginnings of them, with P(all is said) by what all texts say about these places."""
+    tree, paths = prefix_tree([*known, *held], labels)
+    rng = random.Random(seed)
+    rows = list(zip(held, paths[len(known) :], strict=True))
+    out: list[tuple[str, float]] = []
+    for example, path in rng.sample(rows, min(most, len(rows))):
+        words = example.text.split()
+        out.append((example.text, tree.complete(path)))
+        if len(words) > 1:
+            cut = rng.randrange(1, len(words))
+            out.append((" ".join(words[:cut]), tree.complete(path[: cut + 1])))
+    return out

@@ -1,0 +1,211 @@
+"""Train an intent model: rows of text and intent → a quantized, calibrated, measured GGUF."""
+
+# mypy: disable-error-code="misc,no-any-return,unused-ignore"
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from voicebox.train.batches import Batcher, Variant, vary
+from voicebox.train.calibrate import Calibration
+from voicebox.train.encoder import Encoder, Shape
+from voicebox.train.examples import Example, hold_out, label_names, make_examples
+from voicebox.train.export import Trained
+from voicebox.train.finish import finish
+from voicebox.train.fit import Recipe, Targets, fit, seconds
+from voicebox.train.net import IntentNet
+from voicebox.train.rows import DataError, Row
+from voicebox.train.teacher import EncoderTeacher, VectorCache, fit_head, head_logits
+from voicebox.train.wordpiece import WordPieces, prune_vocabulary, train_vocabulary
+
+__all__ = ["Progress", "Result", "Settings", "train_intent"]
+
+Progress = Callable[[str, float, str], None]
+"""Gets the stage ("teacher", "training", …), the share of it that is done, and a word about it."""
+
+_TEACHING = 0.2
+"""Share of the time that the teacher's vectors of changed texts may take."""
+_MOST_COPIES = 8
+_FINISHING_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train.
+
+    Args:
+        out: the GGUF to write.
+        work: folder of checkpoints and of the teacher's vectors; a stopped run goes on from it.
+        teacher: folder of a public BERT sentence encoder, which teaches and whose first layers the model starts from;
+            without one it starts from nothing.
+        minutes: bound for everything, of processor time (of time where a GPU trains).
+        layers: layers of the model.
+        vocabulary: word pieces of the model, at most.
+        beginnings: beginnings of sentences per whole text in training.
+        holdout: share of the rows that calibrate instead of training.
+        rejected: share of held-out in-scope rows that the threshold is to reject.
+        limits: lowest and highest threshold.
+        seed: of all chance.
+        threads: threads of PyTorch.
+        gpu: train on a GPU if PyTorch has one.
+        recipe: numbers of the training loop.
+    """
+
+    out: Path
+    work: Path
+    teacher: Path | None = None
+    minutes: float = 20.0
+    layers: int = 3
+    vocabulary: int = 12288
+    beginnings: float = 0.5
+    holdout: float = 0.08
+    rejected: float = 0.02
+    limits: tuple[float, float] = (0.0, 1.0)
+    seed: int = 7
+    threads: int = 1
+    gpu: bool = True
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came out: labels, examples that trained and that calibrated, texts with changed ones, time in seconds."""
+
+    labels: list[str]
+    trained: int
+    held: list[tuple[str, str]]
+    variants: int
+    calibration: Calibration
+    teacher: str
+    device: str
+    seconds: float
+    size: int
+
+
+def train_intent(rows: Sequence[Row], settings: Settings, progress: Progress) -> Result:
+    """Train on the rows whose split is train, and write the model.
+
+    Raises:
+        DataError: nothing can be learned from the rows.
+        ModelError: the teacher cannot be read.
+    """
+    torch.set_num_threads(settings.threads)
+    device = torch.device("cuda" if settings.gpu and torch.cuda.is_available() else "cpu")
+    began = seconds(device)
+    settings.work.mkdir(parents=True, exist_ok=True)
+    labels = label_names(rows)
+    examples = make_examples((row for row in rows if row.split == "train"), labels)
+    if len({example.label for example in examples}) < 2:
+        raise DataError("All rows that train have the same intent", cure="Add rows of another intent.")
+    fitted, held = hold_out(examples, settings.holdout, settings.seed)
+    key = _key(examples, labels, settings)
+    teacher = EncoderTeacher(settings.teacher, device) if settings.teacher else None
+
+    plan = _Plan(settings.work / f"plan-{key}.json")
+    cache = VectorCache(settings.work, teacher) if teacher else None
+    if cache:
+        known = seconds(device)
+        cache.encode([e.text for e in fitted], lambda share: progress("teacher", share, f"{len(fitted)} texts"))
+        per_text = max(1e-4, (seconds(device) - known) / len(fitted))
+        room = _TEACHING * settings.minutes * 60.0 / per_text / len(fitted)
+        copies = plan.keep("copies", min(_MOST_COPIES, int(room)))
+    else:
+        copies = 2 * _MOST_COPIES
+    variants = vary(fitted, int(copies), random.Random(settings.seed))
+    targets = _targets(fitted, variants, len(labels), cache, progress)
+    torch.manual_seed(settings.seed)
+    net, vocabulary = _start(teacher, [v.text for v in variants], len(labels), settings)
+    batcher = Batcher(fitted, variants, WordPieces(vocabulary), len(labels), beginnings=settings.beginnings)
+    prepared = plan.keep("prepared_s", seconds(device) - began)
+    budget = max(5.0, settings.minutes * 60.0 - prepared - min(_FINISHING_S, 6.0 * settings.minutes))
+    net = fit(
+        net.to(device),
+        batcher,
+        targets,
+        budget_s=budget,
+        checkpoint=settings.work / f"checkpoint-{key}.pt",
+        seed=settings.seed,
+        progress=lambda share, loss: progress("training", share, f"loss {loss:.3f}"),
+        recipe=settings.recipe,
+    )
+    progress("calibration", 0.0, "")
+    calibration = finish(
+        Trained(net, vocabulary, labels),
+        settings.out,
+        work=settings.work,
+        held=held,
+        known=fitted,
+        name=settings.out.stem,
+        seed=settings.seed,
+        rejected=settings.rejected,
+        limits=settings.limits,
+    )
+    return Result(
+        labels=labels,
+        trained=len(fitted),
+        held=[(example.text, labels[example.label]) for example in held],
+        variants=len(variants),
+        calibration=calibration,
+        teacher=teacher.name if teacher else "",
+        device=device.type,
+        seconds=prepared + budget,
+        size=settings.out.stat().st_size,
+    )
+
+
+class _Plan:
+    """What the first run of a training decided, so that a resumed one decides the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def keep(self, name: str, value: float) -> float:
+        """The value of the first run."""
+        if name not in self._values:
+            self._values[name] = value
+            self._path.write_text(json.dumps(self._values))
+        return self._values[name]
+
+
+def _key(examples: Sequence[Example], labels: Sequence[str], settings: Settings) -> str:
+    """Names everything that a checkpoint depends on."""
+    chosen = asdict(replace(settings, out=Path(), work=Path(), threads=1))
+    digest = hashlib.sha256(json.dumps([labels, chosen], default=str, sort_keys=True).encode())
+    for example in examples:
+        digest.update(f"{example.text}\t{example.label}\t{example.weight:.4f}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _targets(
+    fitted: Sequence[Example], variants: Sequence[Variant], labels: int, cache: VectorCache | None, progress: Progress
+) -> Targets:
+    wanted = torch.tensor([fitted[variant.example].label for variant in variants])
+    if cache is None:
+        return Targets(wanted)
+    texts = [variant.text for variant in variants]
+    vectors = cache.encode(texts, lambda share: progress("teacher", share, f"{len(texts)} texts"))
+    count = len(fitted)
+    weights = torch.tensor([example.weight for example in fitted])
+    head = fit_head(vectors[:count], wanted[:count], weights, labels)
+    return Targets(wanted, head_logits(vectors, head), vectors)
+
+
+def _start(
+    teacher: EncoderTeacher | None, texts: Sequence[str], labels: int, settings: Settings
+) -> tuple[IntentNet, list[str]]:
+    if teacher is None:
+        vocabulary = train_vocabulary(texts, settings.vocabulary)
+        encoder = Encoder(Shape(vocab=len(vocabulary), width=256, layers=settings.layers, heads=4, ff=1024))
+        return IntentNet(encoder, labels), vocabulary
+    kept = prune_vocabulary(teacher.vocabulary, texts, settings.vocabulary)
+    vocabulary = [teacher.vocabulary[index] for index in kept]
+    encoder = teacher.encoder.cpu().cut(min(settings.layers, teacher.encoder.shape.layers), kept)
+    return IntentNet(encoder, labels, semantic=teacher.width), vocabulary
