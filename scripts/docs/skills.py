@@ -32,8 +32,10 @@ A slot's value is, by kind:
 | choice | one of the declared values, by spelling and by sound | the canonical value |
 | duration | "an hour and a half" | 5400 (seconds) |
 | time | "half past seven tomorrow", "next friday" | "2026-03-05T07:30:00", or "2026-03-06" for a day alone |
+| date | "next friday", "on the 12th" | "2026-03-06" |
 | number | "forty two point five" | 42.5 |
 | percent | "half", "thirty percent" | 50, 30 |
+| money | "twenty dollars and fifty cents" | 20.5 |
 | quantity | "three and a half miles" | {"value": 3.5, "unit": "mile"} |
 | expression | "seventeen times three plus one" | "17*3+1" |
 | text | free words, found by the example sentences around them | the words |

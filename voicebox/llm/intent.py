@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ from voicebox.llm.llama import LlamaEngine
 from voicebox.llm.types import IntentScore
 
 __all__ = ["LlamaIntentModel"]
+
+_PROBES = 256
+"""The width of the models that are trained here: as many projections hold all of the hidden state."""
 
 
 class LlamaIntentModel:
@@ -68,7 +71,7 @@ class LlamaIntentModel:
         room = self._engine.max_prompt - 2
         tokens = [contract.bos, *words[-room:], contract.ask]
         began = time.perf_counter()
-        inner = self._engine.score(tokens, contract.outputs, session=session)
+        inner = self._engine.score(tokens, (*contract.outputs, *contract.probes), session=session)
         outer: Future[IntentScore] = Future()
 
         def finish(done: Future[NDArray[np.float32]]) -> None:
@@ -100,19 +103,25 @@ class LlamaIntentModel:
 
 @dataclass(frozen=True, slots=True)
 class _Contract:
-    """What the file says about reading its logits; `outputs` are the label tokens, then END and WAIT."""
+    """What the file says about reading its logits; `outputs` are the label tokens, then END and WAIT.
+
+    `probes` are ordinary tokens all over the vocabulary: their logits are as many projections of the hidden state,
+    which llama.cpp does not give beside logits.
+    """
 
     readout: Readout
     bos: int
     ask: int
     outputs: tuple[int, ...]
+    probes: tuple[int, ...]
 
     def read(self, logits: NDArray[np.float32], *, ms: float) -> IntentScore:
-        """Logits of `outputs`, shape (labels + 2,), as calibrated probabilities."""
+        """Logits of `outputs` and `probes`, shape (labels + 2 + probes,), as calibrated probabilities and a vector."""
         if not np.isfinite(logits).all():
             raise EngineError("The intent model gave no usable logits")
-        end = float(softmax(logits[-2:] / self.readout.complete_temperature)[0])
-        return self.readout.score(logits[:-2], end, ms=ms)
+        labels, ends, vector = np.split(logits, (len(self.outputs) - 2, len(self.outputs)))
+        end = float(softmax(ends / self.readout.complete_temperature)[0])
+        return replace(self.readout.score(labels, end, ms=ms), vector=vector)
 
 
 def _read_contract(model: GgufModel) -> _Contract:
@@ -129,4 +138,5 @@ def _read_contract(model: GgufModel) -> _Contract:
         bos=token(BOS),
         ask=token(ASK),
         outputs=(*(token(label_token(name)) for name in readout.labels), token(END), token(WAIT)),
+        probes=tuple(range(0, model.n_vocab, max(1, model.n_vocab // _PROBES)))[:_PROBES],
     )

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +185,8 @@ class EncoderIntentModel:
             logits = self._head[:, :width] @ vector + self._head[:, width]
             complete = 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, float(logits[-1]) / heat))))
             ms = (time.perf_counter() - job.began) * 1000
-            job.future.set_result(self._readout.score(logits[:-1], complete, ms=ms))
+            score = self._readout.score(logits[:-1], complete, ms=ms)
+            job.future.set_result(replace(score, vector=vector.copy()))
 
 
 def _read_head(model: GgufModel, labels: int) -> NDArray[np.float32]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["OUT_OF_SCOPE", "ChatModel", "IntentModel", "IntentScore", "Message"]
 
@@ -19,7 +22,8 @@ class IntentScore:
 
     `ranked` holds (label, probability), calibrated, most likely first, with `OUT_OF_SCOPE` as one of the labels.
     `complete` is the probability that the speaker has said all of the request; `in_scope` is 1 − P(out of scope);
-    `accepted` says whether `in_scope` passes the threshold that was calibrated with the model.
+    `accepted` says whether `in_scope` passes the threshold that was calibrated with the model. `vector` is the text as
+    the model sees it, float32 of one width, where the model can give it: texts of like meaning have like vectors.
     """
 
     ranked: tuple[tuple[str, float], ...]
@@ -27,6 +31,7 @@ class IntentScore:
     complete: float
     accepted: bool
     ms: float
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def intent(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from voicebox.routing.cues import content_words
-from voicebox.skills.parse import find, find_text
+from voicebox.skills.parse import Match, find, find_text
 from voicebox.skills.types import Intent, Slot, SlotKind, SlotValue
 from voicebox.stt.lexicon import Lexicon
 
@@ -17,7 +18,9 @@ __all__ = ["Filling", "fill"]
 _MEASURES = (
     SlotKind.DURATION,
     SlotKind.TIME,
+    SlotKind.DATE,
     SlotKind.QUANTITY,
+    SlotKind.MONEY,
     SlotKind.PERCENT,
     SlotKind.EXPRESSION,
     SlotKind.NUMBER,
@@ -58,9 +61,13 @@ def fill(
             request of its own.
     """
     found: dict[str, SlotValue] = {}
+    kinds = {slot.kind for slot in intent.slots}
     rest = text
     for kind in _MEASURES:
-        rest = _measures([slot for slot in intent.slots if slot.kind is kind], kind, rest, now, like, found)
+        # A day is often said with the time of day, which took the words of both.
+        where = text if kind is SlotKind.DATE else rest
+        left = _measures([slot for slot in intent.slots if slot.kind is kind], kind, where, now, like, found)
+        rest = rest if kind is SlotKind.DATE and SlotKind.TIME in kinds else left
     unwanted: set[str] = set()
     if any(slot.kind is SlotKind.CHOICE for slot in intent.slots):
         for name, value in lexicon.match(rest, intent.name).items():
@@ -88,13 +95,26 @@ def _measures(
     known = like[slots[0].name].value if like and slots[0].name in like else None
     if known is None and like is not None and kind is SlotKind.DURATION:
         known = _MINUTE
-    surest = sorted(find(kind, text, now, like=known), key=lambda match: -match.confidence)[: len(slots)]
+    possible = [match for match in find(kind, text, now, like=known) if any(_fits(slot, match) for slot in slots)]
+    surest = sorted(possible, key=lambda match: -match.confidence)[: len(slots)]
     matches = sorted(surest, key=lambda match: match.start)
-    for slot, match in zip(slots, matches, strict=False):
-        found[slot.name] = SlotValue(match.value, match.text, match.confidence)
+    free = list(slots)
+    for match in matches:
+        slot = next((slot for slot in free if _fits(slot, match)), None)
+        if slot is not None:
+            free.remove(slot)
+            found[slot.name] = SlotValue(match.value, match.text, match.confidence)
     for match in reversed(matches):
         text = f"{text[: match.start]}, {text[match.end :]}"
     return text
+
+
+def _fits(slot: Slot, match: Match) -> bool:
+    """Whether a value may be the slot's: a number within its bounds."""
+    if slot.low is None and slot.high is None:
+        return True
+    low, high = -math.inf if slot.low is None else slot.low, math.inf if slot.high is None else slot.high
+    return slot.kind is not SlotKind.NUMBER or low <= match.value <= high
 
 
 def _required(intent: Intent, name: str) -> bool:

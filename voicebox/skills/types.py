@@ -6,7 +6,7 @@ model, the instruct model's idea of what voicebox can do, and the documentation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "Request",
     "Skill",
+    "SkillSet",
     "Slot",
     "SlotKind",
     "SlotValue",
@@ -35,10 +36,14 @@ class SlotKind(StrEnum):
     """"an hour and a half" → seconds (int)."""
     TIME = "time"
     """"half past seven tomorrow" → ISO 8601 local date-time string."""
+    DATE = "date"
+    """"next friday at eight" → ISO 8601 date string; a clock time alone is no date."""
     NUMBER = "number"
     """"forty two point five" → int or float."""
     PERCENT = "percent"
     """"half", "thirty percent" → 0–100 (int)."""
+    MONEY = "money"
+    """"twenty dollars and fifty cents" → 20.5, in whatever currency was said."""
     QUANTITY = "quantity"
     """"three and a half miles" → {"value": 3.5, "unit": "mile"}."""
     EXPRESSION = "expression"
@@ -52,7 +57,8 @@ class Slot:
     """One thing that an intent wants to know.
 
     `values` maps each canonical value to further spoken forms (CHOICE only). `ask` is the question for a required
-    slot that was not said.
+    slot that was not said. `samples` are values as people say them, for sentences that train and bias; free text that
+    has no list in `skills/vocabulary.py` needs them. A NUMBER is only one from `low` up to `high`.
     """
 
     name: str
@@ -60,6 +66,9 @@ class Slot:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: bool = False
     ask: str = ""
+    samples: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,9 @@ class Plan:
 
     Replies begin with a short phrase of their own ("Okay.", "Sure,") where that sounds natural: it is in the phrase
     cache and is heard while the rest is synthesized.
+
+    A plan that takes longer than a moment has `work` instead of a reply: the coroutine function that makes the plan,
+    called when the answer is wanted, and cancelled when it is not wanted any more.
     """
 
     reply: str
@@ -133,6 +145,7 @@ class Plan:
     ask: str | None = None
     control: Control | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    work: Callable[[], Awaitable[Plan]] | None = None
 
 
 class Skill(Protocol):
@@ -148,6 +161,16 @@ class Skill(Protocol):
 
     def plan(self, request: Request) -> Plan:
         """Answer a request whose required slots are filled. No side effects (see `Plan.commit`)."""
+
+
+class SkillSet(Protocol):
+    """What understanding and answering need of the registry of skills."""
+
+    def intents(self, skills: Sequence[str] | None = None) -> tuple[Intent, ...]:
+        """The intents of these skills, or of all; those of the conversation itself are always among them."""
+
+    def plan(self, request: Request) -> Plan:
+        """Ask the skill that owns the request's intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +200,5 @@ class Understanding:
     missing: tuple[str, ...] = ()
     amends: bool = False
     ms: float = 0.0
+    skills: SkillSet | None = field(default=None, compare=False, repr=False)
+    """The skills that it was made for, which answer it too: those of the process may be others by then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -47,9 +48,11 @@ class ValueSampler:
         """Words for a slot's value; `attributive` ones stand before a noun ("ten minute").
 
         Raises:
-            KeyError: a TEXT slot whose name has no vocabulary in `skills/vocabulary.py`.
+            KeyError: a TEXT slot without samples, whose name has no vocabulary in `skills/vocabulary.py`.
         """
         rng = self._rng
+        if slot.samples:
+            return rng.choice(slot.samples)
         if slot.kind is SlotKind.TEXT:
             return rng.choice(FREE_TEXT[slot.name])
         if slot.kind is SlotKind.CHOICE:
@@ -59,8 +62,8 @@ class ValueSampler:
         if slot.kind is SlotKind.QUANTITY:
             return _quantity(rng.choice(self._units), rng)
         if slot.kind is SlotKind.NUMBER:
-            return _number(slot.name, rng)
-        if slot.kind is SlotKind.TIME and slot.name == "day":
+            return _number(slot, rng)
+        if slot.kind is SlotKind.DATE or (slot.kind is SlotKind.TIME and slot.name == "day"):
             return _day(rng)
         words = _BY_KIND[slot.kind](rng)
         if attributive and slot.kind is SlotKind.DURATION and rng.random() < 0.85:
@@ -93,10 +96,14 @@ def _n(value: int, rng: random.Random) -> str:
     return number_words(value) if rng.random() < 0.55 else str(value)
 
 
-def _number(name: str, rng: random.Random) -> str:
-    low, high = _RANGES.get(name, (0, rng.choice((10, 100, 1000))))
+def _number(slot: Slot, rng: random.Random) -> str:
+    low, high = _RANGES.get(slot.name, (0, rng.choice((10, 100, 1000))))
+    bounded = slot.low is not None or slot.high is not None
+    if bounded:
+        low = 0 if slot.low is None else math.ceil(slot.low)
+        high = max(low, low + 100 if slot.high is None else math.floor(slot.high))
     value = rng.randint(low, high)
-    if name in _RANGES or rng.random() < 0.85:
+    if bounded or slot.name in _RANGES or rng.random() < 0.85:
         return _n(value, rng)
     tenth = rng.randint(1, 9)
     return f"{number_words(value)} point {number_words(tenth)}" if rng.random() < 0.5 else f"{value}.{tenth}"
@@ -187,6 +194,12 @@ def _percent(rng: random.Random) -> str:
     )  # fmt: skip
 
 
+def _money(rng: random.Random) -> str:
+    value = rng.choice((rng.randint(2, 20), 10 * rng.randint(1, 30), 100 * rng.randint(1, 20)))
+    unit = rng.choice(("dollars", "dollars", "dollars", "bucks", "euros"))
+    return f"{_n(value, rng)} {unit}" if rng.random() < 0.85 else f"{_n(value, rng)} dollars and fifty cents"
+
+
 def _quantity(unit: str, rng: random.Random) -> str:
     many = rng.choice(UNITS[unit][:3] or (unit,))
     roll = rng.random()
@@ -228,5 +241,6 @@ _BY_KIND: Mapping[SlotKind, Callable[[random.Random], str]] = {
     SlotKind.DURATION: _duration,
     SlotKind.TIME: _time,
     SlotKind.PERCENT: _percent,
+    SlotKind.MONEY: _money,
     SlotKind.EXPRESSION: _expression,
 }

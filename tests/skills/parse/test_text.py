@@ -74,7 +74,11 @@ def test_sampled_sentences_give_their_words_back(intent):
     assert right / total >= 0.97
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SlotKind if kind not in (SlotKind.CHOICE, SlotKind.TEXT)])
+# No built-in skill has these: see test_dates_money.py.
+UNUSED = (SlotKind.CHOICE, SlotKind.TEXT, SlotKind.DATE, SlotKind.MONEY)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SlotKind if kind not in UNUSED])
 def test_sampled_values_are_found_whole(kind):
     rng = random.Random(5)
     right = total = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from voicebox.skills.parse import durations, expressions, numbers, percent, quantities, text, times
+from voicebox.skills.parse import dates, durations, expressions, money, numbers, percent, quantities, text, times
 from voicebox.skills.parse.tokens import Match
 from voicebox.skills.types import Intent, Slot, SlotKind
 
@@ -33,6 +33,10 @@ def find(kind: SlotKind, text: str, now: datetime, *, like: Any = None) -> list[
             return durations.find(text, like=like if isinstance(like, int) else None)
         case SlotKind.TIME:
             return times.find(text, now, like=like if isinstance(like, str) else None)
+        case SlotKind.DATE:
+            return dates.find(text, now)
+        case SlotKind.MONEY:
+            return money.find(text)
         case SlotKind.NUMBER:
             return numbers.find(text)
         case SlotKind.PERCENT:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from voicebox.skills.parse.numbers import number_at, ordinal_at
-from voicebox.skills.parse.tokens import Token
+from voicebox.skills.parse.tokens import Match, Token, match_of, tokenize
 
-__all__ = ["MONTHS", "WEEKDAYS", "date_at"]
+__all__ = ["MONTHS", "WEEKDAYS", "date_at", "find"]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -30,6 +30,21 @@ _HOLIDAYS: dict[tuple[str, ...], tuple[int, int]] = {
     ("st", "patrick's", "day"): (3, 17), ("independence", "day"): (7, 4), ("halloween",): (10, 31),
     ("april", "fools"): (4, 1), ("april", "fool's", "day"): (4, 1),
 }  # fmt: skip
+
+
+def find(text: str, now: datetime) -> list[Match]:
+    """All days in a text, left to right, as ISO 8601 dates."""
+    tokens = tokenize(text)
+    matches: list[Match] = []
+    i = 0
+    while i < len(tokens):
+        found = date_at(tokens, i, now.date())
+        if found is None:
+            i += 1
+            continue
+        matches.append(match_of(found[0].isoformat(), text, tokens, i, found[1]))
+        i = found[1]
+    return matches
 
 
 def date_at(tokens: Sequence[Token], i: int, today: date) -> tuple[date, int] | None:

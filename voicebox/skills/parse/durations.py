@@ -14,6 +14,7 @@ _UNITS = {
     "second": 1, "seconds": 1, "sec": 1, "secs": 1, "minute": 60, "minutes": 60, "min": 60, "mins": 60,
     "hour": 3600, "hours": 3600, "hr": 3600, "hrs": 3600, "day": 86400, "days": 86400, "week": 604800, "weeks": 604800,
 }  # fmt: skip
+_MORE = ("more", "extra", "additional", "further")
 _GLUED_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -79,6 +80,8 @@ def _single(tokens: Sequence[Token], i: int) -> tuple[Fraction, int, int] | None
     value, after = amount
     if after >= len(tokens):
         return None
+    if tokens[after].text in _MORE and after + 1 < len(tokens):
+        after += 1
     word = tokens[after].text
     unit = _UNITS.get(word) or (_GLUED_UNITS.get(word) if tokens[after].glued else None)
     if unit is None:

@@ -81,6 +81,9 @@ def _time_at(tokens: Sequence[Token], i: int, now: datetime, before: _Before | N
     spoken, after = clock
     later, day_after = _followed_by_day(tokens, after, now)
     if later is not None:
+        if not spoken.sure and "T" in _day_then_clock(tokens, (later, day_after), now)[0]:
+            # "a table for four tomorrow at seven": the day has its time.
+            return None
         half, after = _half_at(tokens, day_after)
         half = half or ("night" if tokens[day_after - 1].text == "tonight" else "")
         spoken = _Clock(spoken.hour, spoken.minute, spoken.half or half)
