@@ -79,6 +79,7 @@ class ModelSettings(_Section):
     dir: Path | None = Field(None, description="models folder; default: the user's data folder")
     lean: bool = Field(False, description="leave the instruct model out: skills only")
     offline: bool = Field(False, description="never fetch anything")
+    hub_token: SecretStr | None = Field(None, description="Hugging Face token, for models whose licence you accepted")
 
 
 class SttSettings(_Section):
@@ -115,7 +116,13 @@ class ChatSettings(_Section):
 class TtsSettings(_Section):
     """The voice."""
 
-    voice: str = Field("piper-en_US-joe-medium", description="voice of the catalog or an .onnx file")
+    voice: str = Field(
+        "piper-en_US-joe-medium", description="voice of the catalog or an .onnx file, with :SPEAKER if it has several"
+    )
+    rate: float = Field(1.0, ge=0.5, le=2, description="speaking rate; 1 is the voice's own")
+    aliases: Names = Field((), description="names that clients may ask for, as nova=piper-en_GB-alba-medium")
+    more_voices: int = Field(2, ge=0, description="voices in memory beside this one, for sessions that ask for others")
+    idle_s: float = Field(600.0, gt=0, description="seconds after which such a voice is unloaded when nobody uses it")
     threads: int = Field(1, ge=1, description="threads of one synthesis")
     cache_mb: int = Field(32, ge=0, description="memory for phrases that were already spoken")
 

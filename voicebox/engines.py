@@ -18,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voicebox.audio.resample import resample
-from voicebox.config import Settings, SttSettings
+from voicebox.config import Settings, SttSettings, TtsSettings
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
@@ -33,6 +33,7 @@ from voicebox.models.catalog import catalog
 from voicebox.models.choose import Measured, choose_stt
 from voicebox.models.hardware import hardware
 from voicebox.models.store import installed, locate
+from voicebox.models.voices import installed_voices, locate_voice
 from voicebox.routing.answer import Answerer
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry, default_registry
@@ -42,9 +43,9 @@ from voicebox.stt.lexicon import Lexicon
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
-from voicebox.tts.piper import PiperSynthesizer
 from voicebox.tts.speaker import PiperSpeaker
-from voicebox.tts.types import Synthesizer
+from voicebox.tts.types import Manner, Synthesizer
+from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
 from voicebox.vad.silero import SileroVad
 
 __all__ = ["Engines"]
@@ -86,8 +87,9 @@ class Engines:
             threads=settings.intent.threads,
         )
         self.vad = SileroVad()
-        synthesizer = PiperSynthesizer(locate(settings.tts.voice), settings.tts.threads, name=settings.tts.voice)
-        self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb)
+        voices = _voice_pool(settings.tts, settings.stt.language)
+        synthesizer = open_voice(voices.own, settings.tts.threads)
+        self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb, voices=voices, speed=settings.tts.rate)
         recognizer = _recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
@@ -125,6 +127,17 @@ class Engines:
     def today(self) -> datetime:
         """Local time where the assistant lives."""
         return datetime.now(self._zone)
+
+    def find_voice(self, name: str) -> str:
+        """The name of the voice that speaks for a session that asks for this one; begins to load it.
+
+        Raises:
+            ConfigError: there is no such voice, or it speaks another language than the server.
+            ModelError: it is damaged.
+        """
+        found = self.speaker.find(name)
+        self.speaker.prepare(Manner(name, self.settings.tts.rate))
+        return found
 
     def health(self) -> dict[str, Any]:
         """What `/health` and `voicebox doctor` show."""
@@ -260,6 +273,25 @@ class Engines:
         for id in [id for id, session in self._sessions.items() if session.closed]:
             del self._sessions[id]
             self.household.forget(id)
+
+
+def _voice_pool(settings: TtsSettings, language: str) -> VoicePool:
+    own = find_voice(settings.voice, locate_voice)
+    if own.file.language != language.lower().split("-")[0]:
+        _log.warning("The voice %s speaks %r, the callers %r", own.name, own.file.language, language)
+    aliases = read_aliases(settings.aliases)
+    pool = VoicePool(
+        own,
+        settings.threads,
+        locate=locate_voice,
+        installed=installed_voices,
+        aliases=aliases,
+        most=settings.more_voices,
+        idle_s=settings.idle_s,
+    )
+    for alias in aliases:
+        pool.find(alias)
+    return pool
 
 
 def _workers() -> int:

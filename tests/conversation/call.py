@@ -19,7 +19,7 @@ from voicebox.llm.types import Message
 from voicebox.routing.answer import Answerer
 from voicebox.skills.types import Dialog, Plan, Understanding
 from voicebox.stt.types import Clip, Hypothesis, Priority
-from voicebox.tts.types import SpokenPhrase, SpokenWord
+from voicebox.tts.types import Manner, SpokenPhrase, SpokenWord
 from voicebox.vad.types import VadStream
 
 T = TypeVar("T")
@@ -119,10 +119,12 @@ class ToneSpeaker:
 
     def __init__(self) -> None:
         self.phrases: list[str] = []
+        self.manners: list[Manner | None] = []
         self.fails = False
 
-    def submit(self, phrase: str, *, speculative: bool = False) -> Future[SpokenPhrase]:
+    def submit(self, phrase: str, *, speculative: bool = False, manner: Manner | None = None) -> Future[SpokenPhrase]:
         self.phrases.append(phrase)
+        self.manners.append(manner)
         future: Future[SpokenPhrase] = Future()
         if self.fails:
             future.set_exception(EngineError("the voice broke"))

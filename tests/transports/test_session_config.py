@@ -6,6 +6,7 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 
 from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K
 from voicebox.conversation.ports import SessionOptions
+from voicebox.errors import ConfigError
 from voicebox.transports.realtime.protocol import ProtocolError, SessionUpdate, parse
 from voicebox.transports.realtime.session_config import SessionConfig
 
@@ -94,13 +95,38 @@ def test_what_is_only_wished_for_is_not_echoed() -> None:
     update(
         config,
         tracing="auto",
-        audio={"output": {"voice": "marin", "speed": 1.5}, "input": {"noise_reduction": {"type": "near_field"}}},
+        audio={"output": {"voice": "marin"}, "input": {"noise_reduction": {"type": "near_field"}}},
     )
     resource = config.resource()
     assert resource["tracing"] is None
     assert resource["audio"]["output"]["voice"] == "joe"
-    assert resource["audio"]["output"]["speed"] == 1.0
     assert resource["audio"]["input"]["noise_reduction"] is None
+
+
+def test_the_voice_and_its_speed_are_the_sessions() -> None:
+    config = SessionConfig(voice="joe", find_voice={"marin": "joe", "amy": "piper-amy"}.__getitem__)
+    update(config, audio={"output": {"voice": "amy", "speed": 1.5}})
+    assert (config.options().voice, config.options().speed) == ("piper-amy", 1.5)
+    output = config.resource()["audio"]["output"]
+    assert (output["voice"], output["speed"]) == ("piper-amy", 1.5)
+    update(config, audio={"output": {"format": {"type": "audio/pcmu"}}})
+    assert (config.options().voice, config.options().speed) == ("piper-amy", 1.5)
+    update(config, audio={"output": {"voice": {"id": "marin"}}})
+    assert config.voice == "joe"
+
+
+def test_an_unknown_voice_is_refused_and_nothing_else_of_that_update_happens() -> None:
+    def find(name: str) -> str:
+        raise ConfigError(f"There is no voice {name!r} here")
+
+    config = SessionConfig(voice="joe", find_voice=find)
+    for voice in ("bob", {"id": "bob"}):
+        with pytest.raises(ProtocolError, match="no voice 'bob'") as caught:
+            update(config, instructions="new", audio={"output": {"voice": voice, "speed": 0.5}})
+        assert (caught.value.code, caught.value.param) == ("invalid_value", "session.audio.output.voice")
+    with pytest.raises(ProtocolError, match="A voice is a name"):
+        update(config, audio={"output": {"voice": {"name": "bob"}}})
+    assert (config.voice, config.speed, config.instructions) == ("joe", 1.0, "")
 
 
 def test_transcription_can_be_turned_off() -> None:

@@ -46,7 +46,7 @@ async def _serve(settings: Settings, output: Output) -> None:
     started = time.monotonic()
     engines = Engines.build(settings)
     try:
-        app = create_app(settings, engines.session, health=engines.health)
+        app = create_app(settings, engines.session, health=engines.health, find_voice=engines.find_voice)
 
         def ready(url: str) -> None:
             row: dict[str, Any] = {"event": "ready", "url": url, "ready_s": time.monotonic() - started}

@@ -97,7 +97,7 @@ async def _server(args: argparse.Namespace) -> AsyncIterator[tuple[str, str | No
     configure_logging("warning")
     engines = Engines.build(settings)
     try:
-        app = create_app(settings, engines.session, health=engines.health)
+        app = create_app(settings, engines.session, health=engines.health, find_voice=engines.find_voice)
         async with running(app, settings.server) as url:
             key = settings.server.api_key
             yield url, key.get_secret_value() if key else None

@@ -24,7 +24,8 @@ class SessionOptions:
     `eagerness` scales the wait at the end of a turn. `respond` false: turns are transcribed and committed, a reply
     comes only on `request_reply`. `interruptible` false: speech over the assistant does not stop it. `server_vad`
     false: push-to-talk, the client commits its audio itself. `speak` false: replies are text. `instructions` are
-    added to the instruct model's prompt. `skills` limits the skills to these names.
+    added to the instruct model's prompt. `skills` limits the skills to these names. `voice` is a voice's name (empty:
+    the server's own), `speed` its speaking rate.
     """
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
@@ -35,6 +36,8 @@ class SessionOptions:
     interruptible: bool = True
     speak: bool = True
     instructions: str = ""
+    voice: str = ""
+    speed: float = 1.0
     skills: tuple[str, ...] | None = None
 
 

@@ -38,6 +38,7 @@ from voicebox.routing.answer import Answer, Answerer, Context
 from voicebox.skills.types import Control, Dialog, Understanding
 from voicebox.stt.stream import normalize
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Transcriber
+from voicebox.tts.types import Manner
 from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
 
 __all__ = ["Session", "SessionEngines"]
@@ -355,6 +356,7 @@ class Session:
             skills=self.options.skills,
             instructions=self.options.instructions,
             speak=self.options.speak,
+            manner=Manner(self.options.voice, self.options.speed),
         )
 
     def _speculate(self, turn: str, text: str, aloud: bool) -> None:

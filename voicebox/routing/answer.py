@@ -21,8 +21,7 @@ from voicebox.routing.reflex import Reflex
 from voicebox.routing.router import Decision, decide
 from voicebox.skills.types import Control, Dialog, Plan, Understanding
 from voicebox.tts.phrases import PhraseStream, split_phrases
-from voicebox.tts.speakable import speakable
-from voicebox.tts.types import Speaker, SpokenPhrase
+from voicebox.tts.types import Manner, Speaker, SpokenPhrase
 
 __all__ = ["Answer", "Answerer", "Context", "Piece"]
 
@@ -43,6 +42,7 @@ class Context:
     skills: tuple[str, ...] | None = None
     instructions: str = ""
     speak: bool = True
+    manner: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Answerer:
             async for phrase in self._phrases(answer, context):
                 if answer.first_text_s is None:
                     answer.first_text_s = time.monotonic()
-                answer.offer(Piece(phrase, await self._speak(phrase, answer) if context.speak else None))
+                answer.offer(Piece(phrase, await self._speak(phrase, answer, context) if context.speak else None))
                 await answer.room()
             answer.offer(None)
         except VoiceboxError as error:
@@ -207,8 +207,8 @@ class Answerer:
             _log.exception("an answer failed")
             answer.fail(EngineError(f"the answer failed: {error}"))
 
-    async def _speak(self, phrase: str, answer: Answer) -> SpokenPhrase:
-        future = self._speaker.submit(speakable(phrase), speculative=not answer.committed)
+    async def _speak(self, phrase: str, answer: Answer, context: Context) -> SpokenPhrase:
+        future = self._speaker.submit(phrase, speculative=not answer.committed, manner=context.manner)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:

@@ -44,13 +44,20 @@ class Application:
     metrics: Metrics = field(repr=False)
 
 
-def create_app(settings: Settings, sessions: SessionFactory, *, health: Health = dict) -> Application:
+def create_app(
+    settings: Settings,
+    sessions: SessionFactory,
+    *,
+    health: Health = dict,
+    find_voice: Callable[[str], str] | None = None,
+) -> Application:
     """Build the application.
 
     Args:
         settings: `server` guards it, `conversation` and `vad` are what new sessions start with.
         sessions: makes a session for a connection.
         health: what the engines say of themselves, for `/health` and `/v1/models`.
+        find_voice: the voice that speaks for one that a client asks for; None: the server has one voice.
 
     Raises:
         ConfigError: others could reach the server and there is no key.
@@ -61,7 +68,7 @@ def create_app(settings: Settings, sessions: SessionFactory, *, health: Health =
     http = HttpEndpoints(settings.server, admission, metrics, health)
     socket = RealtimeSocket(
         sessions=sessions,
-        config=_new_config(settings, health),
+        config=_new_config(settings, health, find_voice),
         observe=partial(count, metrics),
         ended=partial(count_session, metrics),
         stopping=admission.wait_stopping,
@@ -105,7 +112,9 @@ def create_app(settings: Settings, sessions: SessionFactory, *, health: Health =
     return Application(asgi, admission, metrics)
 
 
-def _new_config(settings: Settings, health: Health) -> Callable[[], SessionConfig]:
+def _new_config(
+    settings: Settings, health: Health, find_voice: Callable[[str], str] | None
+) -> Callable[[], SessionConfig]:
     """What a new session starts with: turns end by meaning, as eagerly as the server is set to."""
 
     def new() -> SessionConfig:
@@ -114,6 +123,8 @@ def _new_config(settings: Settings, health: Health) -> Callable[[], SessionConfi
             voice=_name(models.get("voice"), settings.tts.voice),
             stt_model=_name(models.get("stt"), settings.stt.model),
             instructions=settings.conversation.instructions,
+            speed=settings.tts.rate,
+            find_voice=find_voice,
             vad_threshold=settings.vad.threshold,
             turn_detection=SemanticVad(
                 type="semantic_vad",

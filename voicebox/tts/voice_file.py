@@ -18,6 +18,7 @@ __all__ = ["VoiceFile", "read_voice"]
 
 _INPUTS = {"input", "input_lengths", "scales"}
 _SPEAKER_INPUT = "sid"
+_RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _flaw(config: PiperConfig) -> str:
         return "its table of phonemes lacks a mark"
     if not all(0 <= number < config.num_symbols for ids in table.values() for number in ids):
         return f"a phoneme's number is not below {config.num_symbols}"
-    if not (4_000 <= config.sample_rate <= 48_000 and config.hop_length > 0):
+    if config.sample_rate not in _RATES or not config.hop_length > 0:
         return f"a sample rate of {config.sample_rate} Hz"
     speakers = config.num_speakers
     if speakers < 1:

@@ -6,18 +6,16 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from voicebox.errors import ConfigError, EngineError, ModelError, VoiceboxError
-from voicebox.models import store
-from voicebox.models.catalog import catalog
 from voicebox.tts.piper import PiperSynthesizer
 from voicebox.tts.types import Synthesizer
 from voicebox.tts.voice_file import VoiceFile, read_voice
 
-__all__ = ["OPENAI_VOICES", "VoicePool", "VoiceRef", "find_voice"]
+__all__ = ["OPENAI_VOICES", "VoicePool", "VoiceRef", "find_voice", "open_voice", "read_aliases"]
 
 _MAX_NAME = 120
 _MAX_FOUND = 1_000
@@ -37,25 +35,45 @@ class VoiceRef:
     speaker: int
 
     @property
+    def base(self) -> str:
+        """The name without the speaker."""
+        return _split(self.name)[0]
+
+    @property
     def path(self) -> Path:
         """The model file: voices that differ in the speaker only share it."""
         return self.file.model
 
 
-def find_voice(name: str) -> VoiceRef:
-    """A voice by name: one of the catalog, an own folder among the models, or a file; with `:SPEAKER` if it has many.
+def find_voice(name: str, locate: Callable[[str], Path]) -> VoiceRef:
+    """A voice by name, with `:SPEAKER` behind it if it has several. The model itself is not opened.
 
-    The model itself is not opened.
+    Args:
+        name: what `locate` knows, and perhaps a speaker's name or number.
+        locate: gives the voice's file or folder.
 
     Raises:
         ModelError: there is no such voice, it is not pulled, or its description is damaged.
         ConfigError: the voice has no such speaker.
     """
     base, speaker = _split(name)
-    if base in catalog() and (role := catalog().get(base).role) != "voice":
-        raise ModelError(f"{base} is no voice but a model of the role {role}")
-    file = read_voice(store.locate(base))
+    file = read_voice(locate(base))
     return VoiceRef(name, file, file.speaker(speaker))
+
+
+def read_aliases(items: Iterable[str]) -> dict[str, str]:
+    """Other names of voices, from items as "nova=piper-en_GB-alba-medium".
+
+    Raises:
+        ConfigError: an item is not of that form.
+    """
+    out = {}
+    for item in items:
+        alias, _, voice = (part.strip() for part in item.partition("="))
+        if not alias or not voice:
+            raise ConfigError(f"tts.aliases: {item!r} is no alias", cure="Write it as nova=piper-en_GB-alba-medium.")
+        out[alias] = voice
+    return out
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -88,6 +106,8 @@ class VoicePool:
     Args:
         own: the server's voice. What it speaks is what the server speaks: voices of other languages are refused.
         threads: threads of one synthesis.
+        locate: gives the file of a voice by name.
+        installed: the names that `locate` finds here.
         aliases: voices by other names, asked for first.
         most: voices held beside the server's own.
         idle_s: seconds without use after which a voice is dropped.
@@ -100,6 +120,8 @@ class VoicePool:
         own: VoiceRef,
         threads: int = 1,
         *,
+        locate: Callable[[str], Path],
+        installed: Callable[[], Sequence[str]],
         aliases: Mapping[str, str] | None = None,
         most: int = 2,
         idle_s: float = 600.0,
@@ -108,10 +130,12 @@ class VoicePool:
     ) -> None:
         self.own = own
         self._threads = threads
+        self._locate = locate
+        self._installed = installed
         self._aliases = dict(aliases or {})
         self._most = most
         self._idle_s = idle_s
-        self._load = load or _open
+        self._load = load or open_voice
         self._clock = clock
         self._lock = threading.Lock()
         self._one_at_a_time = threading.Lock()
@@ -138,8 +162,6 @@ class VoicePool:
             name = self._aliases[name]
         elif not name or name == self.own.name or name in OPENAI_VOICES:
             return self.own
-        elif len(name) > _MAX_NAME or "/" in name or "\\" in name or name[0] in ".~" or Path(name).exists():
-            raise ConfigError(f"{name[:_MAX_NAME]!r} is no name of a voice", cure=self._choice())
         with self._lock:
             found = self._found.get(name)
         if found is None:
@@ -222,12 +244,9 @@ class VoicePool:
 
     def _checked(self, name: str) -> VoiceRef:
         base, _ = _split(name)
-        try:
-            ref = find_voice(name)
-        except ModelError as error:
-            if base in catalog() or (store.models_dir() / base).exists():
-                raise
-            raise ConfigError(f"There is no voice {base!r} here", cure=self._choice()) from error
+        if base not in (self.own.base, *self._installed()):
+            raise ConfigError(f"There is no voice {base[:_MAX_NAME]!r} here", cure=self._choice())
+        ref = find_voice(name, self._locate)
         if ref.file.language != self.own.file.language:
             raise ConfigError(
                 f"The voice {name} speaks {ref.file.language!r}, but this server speaks {self.own.file.language!r}",
@@ -236,10 +255,14 @@ class VoicePool:
         return ref
 
     def _choice(self) -> str:
-        others = [model.name for model in catalog().by_role("voice") if store.installed(model.name)]
-        names = dict.fromkeys([self.own.name, *self._aliases, *others])
+        names = dict.fromkeys([self.own.name, *self._aliases, *self._installed()])
         return f"Installed: {', '.join(names)}."
 
 
-def _open(ref: VoiceRef, threads: int) -> Synthesizer:
+def open_voice(ref: VoiceRef, threads: int = 1) -> PiperSynthesizer:
+    """Load a voice.
+
+    Raises:
+        ModelError: its model is damaged, or not the one that its description describes.
+    """
     return PiperSynthesizer(ref.file, threads, name=ref.name, speaker=ref.speaker)

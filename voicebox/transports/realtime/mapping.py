@@ -51,6 +51,7 @@ class _Reply:
     speaks: bool
     text: str = ""
     resampler: Resampler | None = None
+    rate: int = 0
 
     @property
     def where(self) -> dict[str, Any]:
@@ -258,8 +259,11 @@ class EventMapper:
         reply = self._current(event.reply)
         if reply is None or not reply.speaks:
             return
-        if reply.resampler is None:
-            reply.resampler = Resampler(event.rate, reply.format.rate)
+        if reply.resampler is None or reply.rate != event.rate:
+            # A voice of another rate may take over within a reply.
+            if reply.resampler is not None:
+                self._send_audio(reply, reply.resampler.flush())
+            reply.resampler, reply.rate = Resampler(event.rate, reply.format.rate), event.rate
         self._send_audio(reply, reply.resampler.process(event.audio))
 
     def _send_audio(self, reply: _Reply, audio: NDArray[np.float32]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K, AudioFormat
 from voicebox.conversation.ports import SessionOptions
+from voicebox.errors import EngineError, VoiceboxError
 from voicebox.transports.realtime.protocol import ProtocolError, new_id
 from voicebox.transports.realtime.session_patch import InputPatch, SemanticVad, ServerVad, SessionPatch
 
@@ -22,11 +24,13 @@ class SessionConfig:
     """What is in effect, nothing that was only wished for.
 
     `model` is the name that the client asked for: clients compare it. `turn_detection` is None for push-to-talk.
-    `voice` and `stt_model` name what really speaks and listens.
+    `voice` and `stt_model` name what really speaks and listens. `find_voice` gives the name of the voice that speaks
+    for one that a client asks for; without it there is one voice, whatever is asked for.
     """
 
     model: str = "voicebox"
     voice: str = "default"
+    speed: float = 1.0
     stt_model: str = "whisper"
     instructions: str = ""
     modality: Literal["audio", "text"] = "audio"
@@ -40,6 +44,7 @@ class SessionConfig:
     )
     skills: tuple[str, ...] | None = None
     vad_threshold: float = 0.5
+    find_voice: Callable[[str], str] | None = None
     id: str = field(default_factory=lambda: new_id("sess"))
 
     @property
@@ -62,6 +67,8 @@ class SessionConfig:
             raise ProtocolError(
                 "unsupported_parameter", "Tools of the client are not supported.", param="session.tools"
             )
+        output = patch.audio.output if patch.audio is not None else None
+        voice = self._voice(output.voice) if output is not None else self.voice
         given = patch.model_fields_set
         if patch.model:
             self.model = patch.model
@@ -73,8 +80,25 @@ class SessionConfig:
             self.skills = None if patch.voicebox.skills is None else tuple(patch.voicebox.skills)
         if patch.audio is not None and patch.audio.input is not None:
             self._apply_input(patch.audio.input)
-        if patch.audio is not None and patch.audio.output is not None and patch.audio.output.format is not None:
-            self.output_type = patch.audio.output.format.type
+        if output is not None:
+            self.voice = voice
+            self.speed = self.speed if output.speed is None else output.speed
+            self.output_type = self.output_type if output.format is None else output.format.type
+
+    def _voice(self, asked: str | dict[str, Any] | None) -> str:
+        """The voice that will speak. A custom voice, as the protocol has them, is an object with its name as `id`."""
+        name = asked.get("id") if isinstance(asked, dict) else asked
+        if asked is None or self.find_voice is None:
+            return self.voice
+        param = "session.audio.output.voice"
+        if not isinstance(name, str):
+            raise ProtocolError("invalid_type", "A voice is a name, or an object with a name as its id.", param=param)
+        try:
+            return self.find_voice(name)
+        except EngineError:
+            raise
+        except VoiceboxError as error:
+            raise ProtocolError("invalid_value", str(error), param=param) from None
 
     def _apply_input(self, patch: InputPatch) -> None:
         given = patch.model_fields_set
@@ -101,7 +125,7 @@ class SessionConfig:
                     "transcription": None if self.transcription is None else self._transcription(),
                     "turn_detection": self.turn_detection and self.turn_detection.model_dump(),
                 },
-                "output": {"format": _format_resource(self.output_type), "voice": self.voice, "speed": 1.0},
+                "output": {"format": _format_resource(self.output_type), "voice": self.voice, "speed": self.speed},
             },
             "tools": [],
             "tool_choice": "auto",
@@ -130,6 +154,8 @@ class SessionConfig:
             interruptible=detection is None or detection.interrupt_response is not False,
             speak=self.modality == "audio",
             instructions=self.instructions,
+            voice=self.voice if self.find_voice is not None else "",
+            speed=self.speed,
             skills=self.skills,
         )
 

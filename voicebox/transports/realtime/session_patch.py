@@ -70,7 +70,7 @@ class OutputPatch(_Patch):
 
     format: FormatPatch | None = None
     voice: str | dict[str, Any] | None = None
-    speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
+    speed: Annotated[float, Field(ge=0.25, le=2.0)] | None = None
 
 
 class AudioPatch(_Patch):
