@@ -59,7 +59,8 @@ class Stats:
 class Job:
     """A request in the engine; only its thread touches the fields below `future`.
 
-    `feed` is the prompt and, as they come, the generated tokens. `on_text` gets the text as it grows and returns True
+    `feed` is the prompt and, as they come, the generated tokens. `normalized` makes a score's logits log-probabilities
+    over the whole vocabulary. `on_text` gets the text as it grows and returns True
     when it wants no more.
     """
 
@@ -69,6 +70,7 @@ class Job:
     feed: list[int]
     future: Future[Any]
     ids: tuple[int, ...] = ()
+    normalized: bool = False
     max_tokens: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     grammar: str | None = None

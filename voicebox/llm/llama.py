@@ -39,13 +39,13 @@ class LlamaEngine:
     job of a session cancels its unfinished `prefill`, a newer `score` its waiting `score`.
 
     Args:
-        path: the GGUF file.
+        path: the GGUF file, or the loaded model, which is the engine's own from then on.
         n_ctx: tokens of KV that all sessions share; at most what a prompt and its reply may hold together.
         max_sessions: sessions that keep KV at the same time (others take the place of the least recently used).
         threads: threads of a decode; keep 1 unless nothing else runs on the machine.
         spare_threads: asked before each decode for threads that may help; see `Context`.
         step_tokens: most tokens in one decode, thus the unit of cancellation and of sharing.
-        gpu_layers: layers on the GPU where llama.cpp was built for one; -1 for all.
+        gpu_layers: layers on the GPU where llama.cpp was built for one; -1 for all (for a path).
         max_pending: jobs that may be unfinished at the same time.
 
     Raises:
@@ -55,7 +55,7 @@ class LlamaEngine:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | GgufModel,
         *,
         n_ctx: int = 4096,
         max_sessions: int = 16,
@@ -65,7 +65,7 @@ class LlamaEngine:
         gpu_layers: int = 0,
         max_pending: int = 1024,
     ) -> None:
-        self.model = GgufModel(path, gpu_layers=gpu_layers)
+        self.model = path if isinstance(path, GgufModel) else GgufModel(path, gpu_layers=gpu_layers)
         try:
             context = Context(
                 self.model,
@@ -96,15 +96,17 @@ class LlamaEngine:
         """Jobs that are not finished."""
         return self._unfinished
 
-    def score(self, tokens: Sequence[int], ids: Sequence[int], *, session: str) -> Future[NDArray[np.float32]]:
-        """Logits of the tokens `ids` after the prompt `tokens`, shape (len(ids),).
+    def score(
+        self, tokens: Sequence[int], ids: Sequence[int], *, session: str, normalized: bool = False
+    ) -> Future[NDArray[np.float32]]:
+        """Logits of the tokens `ids` after the prompt `tokens`, shape (len(ids),); log-probabilities if `normalized`.
 
         Raises:
             EngineError: empty or too long a prompt, an unknown token, the engine is closed or full.
         """
         self.model.check_tokens(ids)
         future: Future[NDArray[np.float32]] = Future()
-        self._submit(Kind.SCORE, tokens, session, future, ids=tuple(ids))
+        self._submit(Kind.SCORE, tokens, session, future, ids=tuple(ids), normalized=normalized)
         return future
 
     def generate(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicebox.errors import EngineError
 from voicebox.llm.context import Context
@@ -224,7 +225,8 @@ class Stepper:
             return
         logits = self._context.logits(part.output)
         if job.kind is Kind.SCORE:
-            self._finish(job, logits[np.asarray(job.ids, dtype=np.intp)].copy())
+            chosen = logits[np.asarray(job.ids, dtype=np.intp)].copy()
+            self._finish(job, chosen - _log_sum_exp(logits) if job.normalized else chosen)
             return
         assert job.sampler is not None
         token = job.sampler.choose(logits)
@@ -283,6 +285,11 @@ class Stepper:
 def _turn(job: Job) -> tuple[int, int, int]:
     """Order in a step: scores, replies under way, replies that begin, prefills; then first come, first served."""
     return (job.kind, job.generated == 0, job.order)
+
+
+def _log_sum_exp(logits: NDArray[np.float32]) -> np.float32:
+    top = logits.max()
+    return np.float32(top + np.log(np.exp(logits - top).sum(dtype=np.float64)))
 
 
 def _as_engine_error(error: BaseException) -> EngineError:
