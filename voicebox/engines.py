@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import os
 import secrets
 import threading
 import time
@@ -32,7 +31,8 @@ from voicebox.models.background import BackgroundPull
 from voicebox.models.catalog import catalog
 from voicebox.models.choose import Measured, choose_stt
 from voicebox.models.hardware import hardware
-from voicebox.models.store import installed, locate
+from voicebox.models.layout import locate_for
+from voicebox.models.store import configure, installed
 from voicebox.models.voices import installed_voices, locate_voice
 from voicebox.routing.answer import Answerer
 from voicebox.routing.reflex import Reflex
@@ -82,7 +82,7 @@ class Engines:
         registry = default_registry(self.household)
         self.registry: Registry = registry.enabled(settings.skills.enabled) if settings.skills.enabled else registry
         self.intent = LlamaIntentModel(
-            locate(settings.intent.model or INTENT_MODEL),
+            locate_for("intent", settings.intent.model or INTENT_MODEL),
             max_sessions=settings.intent.max_sessions,
             threads=settings.intent.threads,
         )
@@ -112,8 +112,8 @@ class Engines:
     @classmethod
     def build(cls, settings: Settings) -> Engines:
         """Load what the settings name; see `__init__`."""
-        if settings.models.dir is not None:
-            os.environ["VOICEBOX_MODELS_DIR"] = str(settings.models.dir)
+        token = settings.models.hub_token
+        configure(settings.models.dir, token.get_secret_value() if token is not None else None)
         return cls(settings)
 
     def session(self, emit: Emit, options: SessionOptions) -> Session:
@@ -210,7 +210,7 @@ class Engines:
             self.small_state = "off"
             return None
         if name not in catalog() or installed(name):
-            path = locate(name)
+            path = locate_for("small", name)
             threading.Thread(target=self._load_chat, args=(name, path), name="chat-load", daemon=True).start()
             return None
         if self.settings.models.offline:
@@ -308,7 +308,7 @@ def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
 
     def load(name: str) -> WhisperRecognizer:
         return WhisperRecognizer(
-            locate(name),
+            locate_for("stt", name),
             name,
             device=settings.device,
             compute_type=settings.compute_type,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from voicebox.errors import ModelError
 from voicebox.models.catalog import Role, catalog
@@ -25,10 +26,11 @@ _TORCH = ("model.safetensors", "pytorch_model.bin", "model.pt")
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 
 
-def locate_for(role: Role, name_or_path: str | Path) -> Path:
-    """As `store.locate`, for an engine of a role: the folder of a recogniser, the GGUF file, the voice's ONNX file.
+def locate_for(role: Literal["stt", "small", "intent"], name_or_path: str | Path) -> Path:
+    """As `store.locate`, for an engine of a role: the folder of a recogniser, the GGUF file of a language model.
 
-    A folder stands for the one file in it, model.bin for its folder. An intent model may be a folder of its own.
+    A folder stands for the one GGUF file in it, model.bin for its folder. An intent model may be a folder of its own.
+    Voices: see `voicebox.models.voices`.
 
     Raises:
         ModelError: it is not here, is for another role, has another format, lacks a file, or is larger than memory.
@@ -43,8 +45,6 @@ def locate_for(role: Role, name_or_path: str | Path) -> Path:
     path = locate(name_or_path)
     if role == "stt":
         return _whisper_folder(path)
-    if role == "voice":
-        return _voice_file(path)
     if role == "intent" and path.is_dir():
         return path
     path = _gguf_file(path)
@@ -65,22 +65,6 @@ def _whisper_folder(path: Path) -> Path:
     raise ModelError(
         f"{path} holds no Whisper model in CTranslate2's format: it has no model.bin", cure="Check the path."
     )
-
-
-def _voice_file(path: Path) -> Path:
-    if path.is_dir():
-        found = sorted(path.glob("*.onnx"))
-        if len(found) != 1:
-            many = f"{len(found)} .onnx files" if found else "no .onnx file"
-            raise ModelError(f"{path} holds {many} instead of one voice", cure="Name the file.")
-        path = found[0]
-    if path.suffix != ".onnx":
-        raise ModelError(f"{path} is no voice: a Piper voice is an .onnx file", cure="Check the path.")
-    if not path.with_name(path.name + ".json").is_file():
-        raise ModelError(
-            f"The voice {path} has no {path.name}.json beside it", cure="Copy the description that came with it there."
-        )
-    return path
 
 
 def _gguf_file(path: Path) -> Path:
