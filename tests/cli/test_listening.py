@@ -61,6 +61,7 @@ class OrderModel:
     """Everything is an order that is complete, unless it ends in "with"."""
 
     labels = ("coffee.order", OUT_OF_SCOPE)
+    threshold = 0.5
 
     def score(self, text: str, *, session: str) -> Future[IntentScore]:
         done: Future[IntentScore] = Future()
@@ -68,6 +69,9 @@ class OrderModel:
         return done
 
     def release(self, session: str) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.llm import tiny_gguf
 from voicebox.errors import EngineError, ModelError
 from voicebox.llm.gguf import GgufModel
+from voicebox.llm.gguf_header import header_string
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,17 @@ def test_long_metadata_is_read_whole(tmp_path: Path) -> None:
     model = GgufModel(tiny_gguf.build(tmp_path / "long.gguf", metadata={"voicebox.test": long}))
     assert model.metadata("voicebox.test") == long
     model.close()
+
+
+def test_metadata_is_read_without_loading(tmp_path: Path) -> None:
+    path = tiny_gguf.build(tmp_path / "m.gguf", metadata={"voicebox.test": "ü" * 300})
+    assert header_string(path, "voicebox.test") == "ü" * 300
+    assert header_string(path, "general.architecture") == "llama"
+    assert header_string(path, "llama.context_length") is None
+    assert header_string(path, "no.such.key") is None
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ModelError, match="damaged"):
+        header_string(path, "voicebox.test")
 
 
 def test_control_tokens_only_when_they_are_meant(model: GgufModel) -> None:

@@ -21,6 +21,8 @@ NOW = datetime(2026, 3, 4, 10, 30)
 class ScriptedModel:
     """Says of each text what the test says: label, confidence, probability that it is complete."""
 
+    threshold = 0.5
+
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = labels
         self.next: tuple[str, float, float] = (OUT_OF_SCOPE, 0.9, 0.9)
@@ -54,6 +56,9 @@ class ScriptedModel:
 
     def release(self, session: str) -> None:
         self.released.append(session)
+
+    def close(self) -> None:
+        pass
 
 
 class Conversation:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +23,7 @@ from voicebox.errors import ConfigError
 from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
 from voicebox.skills.types import Dialog, Understanding
 
-__all__ = ["add_arguments", "auroc", "expected_calibration_error", "run"]
+__all__ = ["add_arguments", "auroc", "expected_calibration_error", "resident_mb", "run"]
 
 _NOW = datetime(2026, 3, 4, 10, 30)
 """When all sentences are said: labels such as "2026-03-05T07:00:00" for "tomorrow at seven" count from here."""
@@ -44,7 +47,10 @@ class _Result:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, help="JSON lines with text, intent (oos: out of scope) and perhaps slots")
-    parser.add_argument("--model", type=Path, help="another GGUF than the one that ships")
+    parser.add_argument(
+        "--model", help="another intent model than the one that ships, or an instruct model: a name or a GGUF file"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only N rows, chosen at random but always the same")
     add_json_flag(parser)
 
 
@@ -52,16 +58,19 @@ def run(args: argparse.Namespace) -> int:
     """Run the benchmark.
 
     Raises:
-        ConfigError: the file has no such rows.
+        ConfigError: the file has no such rows, or the limit is not positive.
         ModelError: the model is not there.
     """
-    rows = _read(args.file)
+    rows = _subset(_read(args.file), args.limit)
     out = Output(args.json)
+    memory, began = resident_mb(), time.perf_counter()
     with Understanders.build(intent=args.model) as parts:
+        load_s = time.perf_counter() - began
         unknown = {row.intent for row in rows} - set(parts.intent.labels) - {OUT_OF_SCOPE}
         if unknown:
             raise ConfigError(f"The model has no intent {sorted(unknown)[0]!r}", cure="Label rows with its intents")
         results = asyncio.run(_measure(parts, rows, out))
+        after = resident_mb()
     for result in results:
         wrong = _wrong(result)
         if args.json or wrong:
@@ -73,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
                 "wrong": wrong,
             }
             out.row(row, f"[red]{wrong}[/] {result.row.text}  [dim]{result.row.intent} → {row['intent']}[/]")
-    out.summary(_summary(results))
+    grown = after - memory if after is not None and memory is not None else None
+    out.summary({**_summary(results), "load_s": load_s, "memory_mb": grown})
     return 0
 
 
@@ -82,8 +92,10 @@ async def _measure(parts: Understanders, rows: Sequence[_Row], out: Output) -> l
     with out.progress() as progress:
         for row in progress.track(rows, description="texts"):
             # Alone and first: the tier's time includes its own call of the model, with nothing of the text cached.
+            parts.reflex.release("bench")
             understanding = await parts.reflex.understand(row.text, dialog=Dialog(), session="bench", now=_NOW)
-            score = await asyncio.wrap_future(parts.intent.score(row.text, session="score"))
+            # Again, in the same session, where it costs little more than reading the cache.
+            score = await asyncio.wrap_future(parts.intent.score(row.text, session="bench"))
             results.append(_Result(row, score, understanding))
     return results
 
@@ -104,6 +116,25 @@ def _read(file: Path) -> list[_Row]:
     if not rows:
         raise ConfigError(f"{file} has no rows")
     return rows
+
+
+def _subset(rows: list[_Row], limit: int | None) -> list[_Row]:
+    """`limit` rows in the order of the file, the same ones every time; all without a limit."""
+    if limit is None or limit >= len(rows):
+        return rows
+    if limit < 1:
+        raise ConfigError(f"--limit {limit} leaves no rows")
+    chosen = sorted(random.Random(0).sample(range(len(rows)), limit))
+    return [rows[i] for i in chosen]
+
+
+def resident_mb() -> float | None:
+    """Memory of this process that is in use now, mapped files included; None where /proc does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _heard(result: _Result) -> str:

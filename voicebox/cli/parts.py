@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from voicebox.llm.gguf_header import header_string
+from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.intent import LlamaIntentModel
+from voicebox.llm.intent_text import KEY_VERSION
+from voicebox.llm.types import IntentModel
+from voicebox.models.layout import locate_for
 from voicebox.models.store import locate
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry, default_registry
@@ -25,18 +30,18 @@ class Understanders:
     """The reflex tier and what it is made of. A context manager: it frees the model."""
 
     skills: Registry
-    intent: LlamaIntentModel
+    intent: IntentModel
     reflex: Reflex
 
     @classmethod
-    def build(cls, *, intent: Path | None = None) -> Self:
-        """Load the intent model that ships, or another GGUF.
+    def build(cls, *, intent: str | Path | None = None) -> Self:
+        """Load the intent model that ships, or another one, or an instruct model: by name or path.
 
         Raises:
-            ModelError: it is not there, or is no intent model.
+            ModelError: it is not there, or cannot be loaded.
         """
         skills = default_registry(Household())
-        model = LlamaIntentModel(locate(intent or INTENT_MODEL))
+        model = _open(locate_for("intent", intent or INTENT_MODEL), skills)
         return cls(skills, model, Reflex(skills, model, Lexicon.of(skills.intents())))
 
     def __enter__(self) -> Self:
@@ -44,6 +49,12 @@ class Understanders:
 
     def __exit__(self, *exception: object) -> None:
         self.intent.close()
+
+
+def _open(path: Path, skills: Registry) -> LlamaIntentModel | InstructIntentModel:
+    if header_string(path, KEY_VERSION) is not None:
+        return LlamaIntentModel(path)
+    return InstructIntentModel(path, skills.intents(), max_sessions=2)
 
 
 def build_recognizer(name: str) -> WhisperRecognizer:

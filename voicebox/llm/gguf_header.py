@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voicebox.errors import ModelError
 
-__all__ = ["check_header"]
+__all__ = ["check_header", "header_string"]
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -30,12 +30,26 @@ def check_header(path: Path) -> None:
     Raises:
         ModelError: the file is missing, cannot be read, is no GGUF or is damaged.
     """
+    _read(path, b"")
+
+
+def header_string(path: Path, key: str) -> str | None:
+    """A text of the metadata without loading the model; None if the file has no such key, or it is not text.
+
+    Raises:
+        ModelError: as `check_header`.
+    """
+    value = _read(path, key.encode())
+    return value.decode("utf-8", "replace") if value is not None else None
+
+
+def _read(path: Path, key: bytes) -> bytes | None:
     try:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise ModelError(f"{path} is not a GGUF file", cure=_CURE)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                _Reader(data).check()
+                return _Reader(data).check(key)
     except FileNotFoundError:
         raise ModelError(f"There is no model file {path}", cure="Run `voicebox models pull`.") from None
     except OSError as error:
@@ -51,14 +65,20 @@ class _Reader:
         self._data = data
         self._at = len(_MAGIC)
 
-    def check(self) -> None:
+    def check(self, wanted: bytes) -> bytes | None:
+        """Walk to the end; the text of the key `wanted`, if there is one."""
+        found = None
         version = self._u32()
         if version not in _VERSIONS:
             raise ValueError(f"GGUF version {version}")
         self._u64()  # The number of tensors, which llama.cpp checks itself.
         for _ in range(self._u64()):
-            key = self._string()
-            self._value(self._u32(), unique=key == _TOKENS_KEY)
+            key, kind = self._string(), self._u32()
+            start = self._at
+            self._value(kind, unique=key == _TOKENS_KEY)
+            if key == wanted and kind == _STRING:
+                found = self._data[start + _U64.size : self._at]
+        return found
 
     def _value(self, kind: int, *, unique: bool = False) -> None:
         if kind == _STRING:

@@ -51,11 +51,18 @@ class IntentModel(Protocol):
     def labels(self) -> Sequence[str]:
         """All labels, out of scope included."""
 
+    @property
+    def threshold(self) -> float:
+        """P(in scope) from which a text is accepted."""
+
     def score(self, text: str, *, session: str) -> Future[IntentScore]:
         """Score a text, normalized inside. A session's new call cancels its waiting one."""
 
     def release(self, session: str) -> None:
         """Forget the session's KV."""
+
+    def close(self) -> None:
+        """Free the model. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
