@@ -28,6 +28,7 @@ _COMMANDS = {
     "intent": "show what the small tier makes of a text",
     "say": "speak a text",
     "models": "list, pull, verify and remove models",
+    "train": "make an intent model of one's own",
     "bench": "measure",
     "doctor": "look at this machine and what it can carry",
 }

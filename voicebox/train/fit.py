@@ -31,8 +31,8 @@ class Recipe:
     """
 
     batch: int = 64
-    rate: float = 3e-4
-    head_rate: float = 3e-3
+    rate: float = 2e-4
+    head_rate: float = 1e-3
     soft: float = 0.7
     temperature: float = 2.0
     semantic: float = 1.0

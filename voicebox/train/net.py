@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from voicebox.train.encoder import Encoder
@@ -61,7 +60,7 @@ def pad(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
 
 
 def encode_texts(encoder: Encoder, pieces: WordPieces, texts: Sequence[str], *, batch: int = 64) -> Tensor:
-    """Unit vectors of normalized texts, (n, width), on the CPU."""
+    """States of normalized texts, (n, width), on the CPU."""
     device = encoder.token_embd.weight.device
     ids = [pieces.encode(text) for text in texts]
     out = torch.zeros(len(ids), encoder.shape.width)
@@ -70,5 +69,5 @@ def encode_texts(encoder: Encoder, pieces: WordPieces, texts: Sequence[str], *, 
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
             tokens, mask = pad([ids[row] for row in rows], pieces.pad)
-            out[rows] = F.normalize(encoder(tokens.to(device), mask.to(device)), dim=-1).cpu()
+            out[rows] = encoder(tokens.to(device), mask.to(device)).cpu()
     return out

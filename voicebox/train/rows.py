@@ -6,14 +6,14 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from voicebox.errors import VoiceboxError
 from voicebox.llm.intent_text import normalize_text
 
-__all__ = ["DataError", "Row", "Slot", "Split", "check_rows", "read_rows", "write_rows"]
+__all__ = ["DataError", "Row", "Slot", "Split", "check_measured", "check_rows", "read_rows", "write_rows"]
 
 Split = Literal["train", "val"]
 
@@ -56,7 +56,7 @@ class Row:
     group: str = ""
 
 
-def read_rows(path: Path, *, drop_conflicts: bool = False) -> list[Row]:
+def read_rows(path: Path, *, drop_conflicts: bool = False, measure_only: bool = False) -> list[Row]:
     """Read and check a file of JSON lines.
 
     `text` and `intent` are required. `slots` is a list of `{"slot", "start", "end"}` (character offsets) or an object
@@ -66,6 +66,7 @@ def read_rows(path: Path, *, drop_conflicts: bool = False) -> list[Row]:
     Args:
         path: the file, UTF-8.
         drop_conflicts: do not train on texts that have several labels, instead of refusing the file.
+        measure_only: all rows are to measure, whatever their split is; one label will do.
 
     Raises:
         DataError: the file cannot be read, a row is bad (its line number and the cure are named), the same text has two
@@ -88,6 +89,8 @@ def read_rows(path: Path, *, drop_conflicts: bool = False) -> list[Row]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if not rows:
         raise DataError(f"{path} has no rows", cure=_ROW)
+    if measure_only:
+        return [replace(row, split="val") for row in rows]
     kept = _without_conflicts(rows, lines, path, drop=drop_conflicts)
     check_rows(kept, str(path))
     return kept
@@ -111,6 +114,20 @@ def check_rows(rows: Sequence[Row], name: str) -> None:
             raise DataError(
                 f"The intent {row.intent!r} of {name} is in rows with split val only",
                 cure="Add rows of it that train, or leave them out.",
+            )
+
+
+def check_measured(rows: Iterable[Row], measured: Iterable[Row], name: str) -> None:
+    """Refuse rows to measure whose label `rows` do not train.
+
+    Raises:
+        DataError: names the label.
+    """
+    trained = {row.intent for row in rows if row.split == "train"}
+    for row in measured:
+        if row.intent not in trained:
+            raise DataError(
+                f"The intent {row.intent!r} of {name} is in no row that trains", cure="Add rows of it, or leave it out."
             )
 
 

@@ -20,9 +20,9 @@ from voicebox.train.encoder import Encoder, read_encoder
 from voicebox.train.net import encode_texts
 from voicebox.train.wordpiece import WordPieces
 
-__all__ = ["EncoderTeacher", "Teacher", "VectorCache", "fit_head", "head_logits"]
+__all__ = ["HEAD_SCALE", "EncoderTeacher", "Teacher", "VectorCache", "fit_head", "head_logits"]
 
-_SCALE = 10.0
+HEAD_SCALE = 10.0
 """Unit vectors are scaled by it before the regression."""
 
 
@@ -71,7 +71,7 @@ class EncoderTeacher:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of normalized texts, (n, width), of length one."""
-        return np.asarray(encode_texts(self.encoder, self._pieces, texts).numpy(), np.float32)
+        return np.asarray(F.normalize(encode_texts(self.encoder, self._pieces, texts), dim=-1).numpy(), np.float32)
 
 
 class VectorCache:
@@ -148,4 +148,4 @@ def head_logits(vectors: Tensor, head: Tensor) -> Tensor:
 
 
 def _inputs(vectors: Tensor) -> Tensor:
-    return torch.cat((vectors.float() * _SCALE, torch.ones(len(vectors), 1)), dim=1)
+    return torch.cat((vectors.float() * HEAD_SCALE, torch.ones(len(vectors), 1)), dim=1)
