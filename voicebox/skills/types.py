@@ -113,6 +113,11 @@ class Request:
     amends: bool = False
     asked: str | None = None
 
+    def value(self, slot: str, default: Any = None) -> Any:
+        """A slot's value, or the default if it was not said."""
+        found = self.slots.get(slot)
+        return default if found is None else found.value
+
 
 class Control(StrEnum):
     """What a reply asks of the conversation itself."""
