@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicebox.errors import ModelError
-from voicebox.train.base.packages import need_gguf
 from voicebox.train.base.surgery import replaced
+from voicebox.train.extra import need_gguf
 
 __all__ = ["bert_gguf", "is_bert_folder"]
 

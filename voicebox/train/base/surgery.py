@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from voicebox.errors import ModelError
 from voicebox.llm.gguf_header import check_header
-from voicebox.train.base.packages import need_gguf
 from voicebox.train.base.vocabulary import KINDS, kept_merges, kept_tokens
+from voicebox.train.extra import need_gguf
 
 __all__ = ["DECODERS", "cut_gguf", "replaced"]
 
