@@ -195,6 +195,8 @@ class Answerer:
 
     async def _produce(self, answer: Answer, context: Context) -> None:
         try:
+            if answer.plan is not None and answer.plan.work is not None:
+                answer.plan = await answer.plan.work()
             async for phrase in self._phrases(answer, context):
                 if answer.first_text_s is None:
                     answer.first_text_s = time.monotonic()

@@ -8,22 +8,22 @@ of the last request.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
 from voicebox.routing.cues import ends_open
 from voicebox.routing.reading import Guess, Reader
-from voicebox.skills.types import Control, Dialog, Intent, Plan, Request, Understanding
+from voicebox.skills.types import Control, Dialog, Plan, Request, SkillSet, Understanding
 from voicebox.stt.bias import bias_prompt
 from voicebox.stt.lexicon import Lexicon
 
-__all__ = ["Reflex", "SkillSet"]
+__all__ = ["Reflex"]
 
 _PLAUSIBLE = 0.5
 """Confidence from which on a text biases the recogniser towards its skill."""
@@ -34,18 +34,24 @@ _AMENDED = 0.8
 _SEEN = 256
 
 
-class SkillSet(Protocol):
-    """What the reflex tier needs of the registry of skills."""
+class _Repertoire:
+    """The skills at one time, with what finds their values, and the recogniser's prompts for them."""
 
-    def intents(self, skills: Sequence[str] | None = None) -> tuple[Intent, ...]:
-        """The intents of these skills, or of all; those of the conversation itself are always among them."""
+    def __init__(self, skills: SkillSet, lexicon: Lexicon) -> None:
+        self.skills = skills
+        self.lexicon = lexicon
+        self._intents = {intent.name: intent for intent in skills.intents()}
+        self._prompts: dict[tuple[str, ...], str] = {}
 
-    def plan(self, request: Request) -> Plan:
-        """Ask the skill that owns the request's intent."""
+    def prompt(self, names: tuple[str, ...]) -> str:
+        """What these intents expect to hear; those that are not there expect nothing."""
+        if names not in self._prompts:
+            self._prompts[names] = bias_prompt([self._intents[name] for name in names if name in self._intents])
+        return self._prompts[names]
 
 
 class Reflex:
-    """Understands texts and plans answers. Methods are called on the event loop.
+    """Understands texts and plans answers. Methods are called on the event loop, `replace` anywhere.
 
     Args:
         registry: the skills.
@@ -54,12 +60,25 @@ class Reflex:
     """
 
     def __init__(self, registry: SkillSet, intent_model: IntentModel, lexicon: Lexicon) -> None:
-        self._registry = registry
+        self._repertoire = _Repertoire(registry, lexicon)
         self._model = intent_model
-        self._lexicon = lexicon
+        self._exchange = threading.Lock()
         self._turns: dict[str, asyncio.Lock] = {}
         self._seen: OrderedDict[str, str] = OrderedDict()
-        self._prompts: dict[tuple[str, ...], str] = {}
+
+    def replace(self, registry: SkillSet, lexicon: Lexicon, exchange_model: Callable[[], None] | None = None) -> None:
+        """Other skills from the next text on; texts that wait are understood and answered by the old ones.
+
+        Args:
+            registry: the skills.
+            lexicon: knows the slots of all their intents.
+            exchange_model: lets another model score, which no text sees without the other skills.
+        """
+        repertoire = _Repertoire(registry, lexicon)
+        with self._exchange:
+            if exchange_model is not None:
+                exchange_model()
+            self._repertoire = repertoire
 
     async def understand(
         self, text: str, *, dialog: Dialog, session: str, now: datetime, skills: tuple[str, ...] | None = None
@@ -75,9 +94,12 @@ class Reflex:
             return Understanding(text, OUT_OF_SCOPE, {}, 1.0, False, 0.0)
         # One at a time: a newer text would cancel the score of an older one that somebody waits for.
         async with self._turns.setdefault(session, asyncio.Lock()):
-            score = await asyncio.wrap_future(self._model.score(said, session=session))
-        intents = {intent.name: intent for intent in self._registry.intents(skills)}
-        guess = Reader(said, score, intents, self._lexicon, dialog, now).read()
+            with self._exchange:
+                repertoire = self._repertoire
+                future = self._model.score(said, session=session)
+            score = await asyncio.wrap_future(future)
+        intents = {intent.name: intent for intent in repertoire.skills.intents(skills)}
+        guess = Reader(said, score, intents, repertoire.lexicon, dialog, now).read()
         missing: tuple[str, ...] = ()
         if guess.in_scope:
             missing = tuple(s.name for s in intents[guess.intent].slots if s.required and s.name not in guess.slots)
@@ -92,16 +114,19 @@ class Reflex:
             missing=missing,
             amends=guess.amends,
             ms=(time.perf_counter() - begun) * 1000,
+            skills=repertoire.skills,
         )
 
     def plan(self, understanding: Understanding, *, dialog: Dialog, now: datetime, session: str) -> Plan | None:
         """The skill's answer, or a question for the first missing slot, or None when another tier is to answer."""
         if not understanding.in_scope:
             return None
+        skills = understanding.skills or self._repertoire.skills
         if understanding.missing:
-            slot = next(s for s in self._intent(understanding.intent).slots if s.name == understanding.missing[0])
+            intent = next(intent for intent in skills.intents() if intent.name == understanding.intent)
+            slot = next(slot for slot in intent.slots if slot.name == understanding.missing[0])
             return Plan(slot.ask or f"Which {slot.name}?", ask=slot.name)
-        return self._registry.plan(_request(understanding, now, session, dialog.asked))
+        return skills.plan(_request(understanding, now, session, dialog.asked))
 
     def next_dialog(
         self, dialog: Dialog, understanding: Understanding, plan: Plan | None, *, now: datetime, session: str
@@ -121,28 +146,22 @@ class Reflex:
         A skill is plausible if a question of its is open, if it is the only one, or if it is what `text` was last
         understood as.
         """
+        repertoire = self._repertoire
         if dialog.asked is not None and dialog.last is not None:
-            return self._prompt((dialog.last.intent,))
+            return repertoire.prompt((dialog.last.intent,))
+        names = [intent.name for intent in repertoire.skills.intents(skills)]
         if skills is not None and len(skills) == 1:
-            return self._prompt(tuple(i.name for i in self._registry.intents(skills) if _skill(i.name) == skills[0]))
+            return repertoire.prompt(tuple(name for name in names if _skill(name) == skills[0]))
         intent = self._seen.get(normalize_text(text))
         if intent is None:
             return ""
-        kin = [i.name for i in self._registry.intents(skills) if _skill(i.name) == _skill(intent) and i.name != intent]
-        return self._prompt((intent, *kin))
+        kin = [name for name in names if _skill(name) == _skill(intent) and name != intent]
+        return repertoire.prompt((intent, *kin))
 
     def release(self, session: str) -> None:
         """The session is over: forget it."""
         self._turns.pop(session, None)
         self._model.release(session)
-
-    def _intent(self, name: str) -> Intent:
-        return next(intent for intent in self._registry.intents() if intent.name == name)
-
-    def _prompt(self, names: tuple[str, ...]) -> str:
-        if names not in self._prompts:
-            self._prompts[names] = bias_prompt([self._intent(name) for name in names])
-        return self._prompts[names]
 
     def _remember(self, said: str, guess: Guess) -> None:
         """Keep what texts were taken for, for `bias`; the oldest are forgotten."""
