@@ -70,6 +70,7 @@ class Server:
         self.requests: list[tuple[str, str]] = []
         self.asked: list[Message] = []
         self.statuses: list[int] = []
+        self.heads: list[int] = []
         self.drop_after: list[int] = []
         self.ranges = True
         self.headers: dict[str, str] = {}
@@ -108,8 +109,9 @@ class Server:
         self.requests.append((handler.command, path))
         self.asked.append(handler.headers)
         self.released.wait()
-        if body and self.statuses:
-            return self.refuse(handler, self.statuses.pop(0))
+        waiting = self.statuses if body else self.heads
+        if waiting:
+            return self.refuse(handler, waiting.pop(0))
         data = self.files.get(path)
         if data is None:
             return self.refuse(handler, 404)
@@ -170,6 +172,7 @@ class Hub(Server):
         token = (handler.headers.get("Authorization") or "").removeprefix("Bearer ")
         if repo in self.gated and token not in self.tokens:
             self.requests.append((handler.command, unquote(handler.path)))
+            self.asked.append(handler.headers)
             handler.send_response(403 if token else 401)
             handler.send_header("X-Error-Code", "GatedRepo")
             handler.send_header("X-Error-Message", f"Access to model {repo} is restricted.")

@@ -87,3 +87,75 @@ def test_wrong_names_are_one_line(arguments: list[str], capsys: pytest.CaptureFi
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("voicebox: ")
+
+
+UNKNOWN = """[[model]]
+name = "unknown"
+aliases = ["other-name"]
+title = "Unknown"
+role = "voice"
+group = "optional"
+licence = "Own Licence"
+licence_url = "https://example.com/licence"
+languages = ["de-DE"]
+main = "voice.onnx"
+files = [{ name = "voice.onnx", size = 63201294 }]
+[[model.source]]
+kind = "hub"
+repo = "org/voices"
+"""
+
+
+@pytest.fixture
+def unknown(use_catalog: UseCatalog, hub: Hub) -> None:
+    use_catalog(entry("talking", FILES, hub_source(), main="model.gguf") + UNKNOWN)
+    hub.add("org/voices", hub.main, "voice.onnx", FILES["model.gguf"])
+
+
+@pytest.mark.usefixtures("unknown")
+def test_the_first_pull_of_an_unknown_model_is_said_clearly(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "other-name"]) == 0
+    said = capsys.readouterr().err
+    assert "unknown: its licence is Own Licence, https://example.com/licence" in said
+    assert "the catalog has no checksum of voice.onnx" in said
+    assert "is trusted and recorded: sha256 " in said
+    assert main(["models", "verify", "unknown"]) == 0
+    assert "unknown: ok (as pulled first, 20" in capsys.readouterr().out
+    assert main(["models", "verify", "--json"]) == 0
+    row = rows(capsys)[0]
+    assert (row["state"], row["first_use"], row["revision"]) == ("ok", True, "0" * 40)
+    (home / "unknown" / "pulled.json").unlink()
+    assert main(["models", "verify", "unknown"]) == 1
+    assert "`voicebox models pull unknown` fetches it anew and records it" in capsys.readouterr().out
+    assert main(["models", "pull", "unknown"]) == 0
+    assert main(["models", "verify", "unknown"]) == 0
+
+
+@pytest.mark.usefixtures("unknown")
+def test_the_list_filters_and_tells_what_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*arguments: str) -> list[object]:
+        assert main(["models", "list", "--json", *arguments]) == 0
+        return [row["name"] for row in rows(capsys)[:-1]]
+
+    assert names() == ["talking", "unknown"]
+    assert names("--role", "voice") == names("--language", "de") == ["unknown"]
+    assert names("--installed") == []
+    assert main(["models", "pull", "talking", "--json"]) == 0
+    capsys.readouterr()
+    assert names("--installed") == ["talking"]
+    monkeypatch.setattr("voicebox.cli.models_list._free_disk", lambda: 1_000_000)
+    assert main(["models", "list", "--json", "--role", "voice"]) == 0
+    fits = rows(capsys)[0]["fits"]
+    assert isinstance(fits, dict)
+    assert (fits["ok"], fits["problem"]) == (False, "needs 63 MB of disk, 1 MB free")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["models", "list"]) == 0
+    assert "no: needs 63 MB of disk, 1 MB free" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("source", ["index", "/no/such/folder"])
+def test_a_source_that_has_nothing_is_one_line(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "talking", "--source", source]) == 1
+    assert capsys.readouterr().err.count("voicebox: ") == 1

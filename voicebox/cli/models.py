@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,15 +11,13 @@ from typing import Any, get_args
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
+from voicebox.cli.models_list import run_list
 from voicebox.cli.output import Output, add_json_flag
 from voicebox.config import load_settings
 from voicebox.errors import ModelError
 from voicebox.models import store
 from voicebox.models.catalog import CatalogModel, Role, catalog
-from voicebox.models.fit import Fit, fit
-from voicebox.models.hardware import hardware
 from voicebox.models.progress import Progress
 from voicebox.models.pull import pull
 from voicebox.models.verify import Verification, verify
@@ -76,84 +73,12 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings().models
     store.configure(settings.dir, settings.hub_token.get_secret_value() if settings.hub_token else None)
     actions: dict[str, Callable[[argparse.Namespace, Output], int]] = {
-        "list": _list,
+        "list": run_list,
         "pull": _pull,
         "verify": _verify,
         "remove": _remove,
     }
     return actions[args.action](args, Output(args.json))
-
-
-def _list(args: argparse.Namespace, out: Output) -> int:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    for heading in ("role", "MB", "here", "fits", "speed", "licence", "languages"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
-    machine, free_disk = hardware(), _free_disk()
-    roles = get_args(Role)
-    models = sorted((m for m in catalog().model if _asked(m, args)), key=lambda m: roles.index(m.role))
-    here = 0
-    for model in models:
-        installed = store.installed(model.name)
-        here += installed
-        fits = fit(model, machine, free_disk=free_disk, installed=installed)
-        if out.as_json:
-            out.row(_row(model, installed, fits))
-        else:
-            table.add_row(*_cells(model, installed, fits))
-    if not out.as_json:
-        out.console.print(table)
-        out.note("~ estimated. Speed: for a processor, estimated; `voicebox doctor` measures what is installed.")
-    out.summary({"models": len(models), "installed": here, "directory": store.models_dir()})
-    return 0
-
-
-def _asked(model: CatalogModel, args: argparse.Namespace) -> bool:
-    if args.role and model.role != args.role:
-        return False
-    if args.language:
-        wanted = args.language.partition("-")[0].lower()
-        known = {language.partition("-")[0].lower() for language in model.languages}
-        if not known & {wanted, "multilingual"}:
-            return False
-    return not args.installed or store.installed(model.name)
-
-
-def _free_disk() -> int:
-    """Bytes free where models are, or will be."""
-    folder = store.models_dir()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
-def _cells(model: CatalogModel, installed: bool, fits: Fit) -> tuple[str, ...]:
-    state = "ships" if model.shipped is not None and installed else "yes" if installed else "–"
-    size = f"{'' if model.size_known else '~'}{model.size / 1e6:,.0f}" if model.size else "?"
-    if model.shipped is not None:
-        size = ""
-    verdict = ("no: " if not fits.ok else "yes, but " if fits.problem else "yes") + fits.problem
-    return (model.name, model.role, size, state, verdict, fits.speed or "", model.licence, ", ".join(model.languages))
-
-
-def _row(model: CatalogModel, installed: bool, fits: Fit) -> dict[str, object]:
-    return {
-        "name": model.name,
-        "aliases": model.aliases,
-        "title": model.title,
-        "role": model.role,
-        "group": model.group,
-        "licence": model.licence,
-        "licence_url": model.licence_url,
-        "languages": model.languages,
-        "bytes": model.size or None,
-        "bytes_known": model.size_known,
-        "checksums_known": model.pinned,
-        "memory_mb": model.memory_mb,
-        "installed": installed,
-        "path": store.locate(model.name) if installed else None,
-        "fits": fits,
-    }
 
 
 def _pull(args: argparse.Namespace, out: Output) -> int:
@@ -257,37 +182,39 @@ def _verify(args: argparse.Namespace, out: Output) -> int:
         result = verify(name)
         if not result.ok:
             wrong.append(name)
-        out.row(
-            {
-                "name": name,
-                "state": result.state,
-                "files": dict(result.files),
-                "first_use": result.record is not None and result.record.first_use,
-                "source": result.record.source if result.record is not None else None,
-                "revision": result.record.revision if result.record is not None else None,
-                "pulled": result.record.pulled if result.record is not None else None,
-            },
-            _verdict(result, shipped=known.get(name).shipped is not None),
-        )
+        record = result.record
+        row = {
+            "name": name,
+            "state": result.state,
+            "files": dict(result.files),
+            "first_use": record is not None and record.first_use,
+            "source": record.source if record is not None else None,
+            "revision": record.revision if record is not None else None,
+            "pulled": record.pulled if record is not None else None,
+        }
+        if out.as_json:
+            out.row(row)
+        else:
+            # One line, however wide: it may hold a path to copy.
+            out.console.print(_verdict(result, known.get(name)), soft_wrap=True, markup=False)
     out.summary({"verified": len(names) - len(wrong), "wrong": wrong})
     return 1 if wrong else 0
 
 
-def _verdict(result: Verification, *, shipped: bool) -> str:
+def _verdict(result: Verification, model: CatalogModel) -> str:
     """One line for people."""
     if result.ok:
-        first = result.record is not None and result.record.first_use
-        trust = (
-            f" (as pulled first, {result.record.pulled} from {result.record.source})" if first and result.record else ""
-        )
-        return f"{result.name}: ok{trust}"
+        record = result.record
+        if record is not None and record.first_use:
+            return f"{result.name}: ok (as pulled first, {record.pulled} from {record.source})"
+        return f"{result.name}: ok"
     details = "; ".join(f"{file} {state}" for file, state in result.files if state != "ok")
     if result.state == "unknown":
         return (
             f"{result.name}: unknown ({details}): neither the catalog nor a record of a pull has the checksum;"
             f" `voicebox models pull {result.name}` fetches it anew and records it"
         )
-    cure = "reinstall voicebox" if shipped else f"run `voicebox models pull {result.name}`"
+    cure = "reinstall voicebox" if model.shipped is not None else f"run `voicebox models pull {result.name}`"
     return f"{result.name}: {result.state} ({details}): {cure}"
 
 
