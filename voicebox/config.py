@@ -148,6 +148,7 @@ class SkillSettings(_Section):
     """What the assistant can do."""
 
     enabled: Names = Field((), description="names of the skills that are on; empty: all")
+    dir: Path | None = Field(None, description="folder of your own skills; default: in the user's data folder")
     timezone: str = Field("", description="IANA time zone of the clock; empty: the machine's")
 
 

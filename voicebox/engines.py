@@ -23,9 +23,9 @@ from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
 from voicebox.errors import ConfigError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
-from voicebox.llm.intent import LlamaIntentModel
 from voicebox.llm.persona import EXAMPLES, capabilities, system_prompt
 from voicebox.llm.sampling import Sampling
+from voicebox.llm.swap import SwapIntentModel
 from voicebox.llm.types import ChatModel
 from voicebox.models.background import BackgroundPull
 from voicebox.models.catalog import catalog
@@ -34,12 +34,12 @@ from voicebox.models.hardware import hardware
 from voicebox.models.layout import locate_for
 from voicebox.models.store import configure, installed
 from voicebox.models.voices import installed_voices, locate_voice
+from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
 from voicebox.routing.answer import Answerer
 from voicebox.routing.reflex import Reflex
-from voicebox.skills.registry import Registry, default_registry
+from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
 from voicebox.stt.batcher import SttBatcher
-from voicebox.stt.lexicon import Lexicon
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
@@ -54,7 +54,6 @@ _log = logging.getLogger(__name__)
 
 _RETRY_PULL_S = 300.0
 _STT_BEST_FIRST = ("whisper-base", "whisper-tiny.en")
-INTENT_MODEL = "voicebox-intent"
 
 
 class Engines:
@@ -79,13 +78,9 @@ class Engines:
         self._sessions: dict[str, Session] = {}
         self._ticker: asyncio.Task[None] | None = None
         self.household = Household()
-        registry = default_registry(self.household)
-        self.registry: Registry = registry.enabled(settings.skills.enabled) if settings.skills.enabled else registry
-        self.intent = LlamaIntentModel(
-            locate_for("intent", settings.intent.model or INTENT_MODEL),
-            max_sessions=settings.intent.max_sessions,
-            threads=settings.intent.threads,
-        )
+        loader = RepertoireLoader(settings, self.household)
+        self._repertoire = repertoire = loader.load()
+        self.intent = SwapIntentModel(repertoire.model)
         self.vad = SileroVad()
         voices = _voice_pool(settings.tts, settings.stt.language)
         synthesizer = open_voice(voices.own, settings.tts.threads)
@@ -93,7 +88,7 @@ class Engines:
         recognizer = _recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
-        self.reflex = Reflex(self.registry, self.intent, Lexicon.of(self.registry.intents()))
+        self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon)
         self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
         conversation = settings.conversation
         self._session_engines = SessionEngines(
@@ -108,6 +103,7 @@ class Engines:
         )
         self.speaker.warm(self.registry.warm_phrases())
         self.pull = self._start_chat()
+        self._watch = Watch(loader, repertoire.own, self._exchange)
 
     @classmethod
     def build(cls, settings: Settings) -> Engines:
@@ -123,6 +119,25 @@ class Engines:
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
         return session
+
+    @property
+    def registry(self) -> Registry:
+        """The skills, built in and own."""
+        return self._repertoire.registry
+
+    def reload_skills(self) -> None:
+        """Read the skill files and the trained model again soon; calls go on meanwhile."""
+        self._watch.now()
+
+    def _exchange(self, repertoire: Repertoire) -> None:
+        """Go on with other skills: texts that are being understood keep the old ones."""
+        self.reflex.replace(repertoire.registry, repertoire.lexicon, lambda: self.intent.swap(repertoire.model))
+        self._repertoire = repertoire
+        self.speaker.warm(repertoire.registry.warm_phrases())
+        with self._lock:
+            if self._chat is not None:
+                self._chat.pin(self._system(self.settings.conversation.instructions))
+        _log.info("Own skills now: %s", ", ".join(skill.name for skill in repertoire.own.skills) or "none")
 
     def today(self) -> datetime:
         """Local time where the assistant lives."""
@@ -150,6 +165,11 @@ class Engines:
                 "voice": self.speaker.voice,
             },
             "small": self.small_state,
+            "skills": {
+                "own": [skill.name for skill in self._repertoire.own.skills],
+                "untrained": self._repertoire.untrained,
+                "errors": [problem.where for problem in self._repertoire.own.errors],
+            },
             "pull": asdict(self.pull.status) if self.pull is not None else None,
             "stt_load": round(self.transcriber.load, 3),
         }
@@ -176,6 +196,7 @@ class Engines:
                 return
             self._closed = True
             chat, self._chat = self._chat, None
+        self._watch.stop()
         if self.pull is not None:
             self.pull.stop()
         for engine in (self.transcriber, self.speaker, self.intent, chat):

@@ -5,28 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Protocol
 
 from voicebox.llm.types import IntentModel, IntentScore
 
-__all__ = ["ClosableIntentModel", "SwapIntentModel"]
-
-
-class ClosableIntentModel(IntentModel, Protocol):
-    """An intent model that holds memory."""
-
-    @property
-    def threshold(self) -> float:
-        """P(in scope) from which a text is accepted."""
-
-    def close(self) -> None:
-        """Free the model. Idempotent."""
+__all__ = ["SwapIntentModel"]
 
 
 class _Held:
     """A model with the jobs that it has not answered."""
 
-    def __init__(self, model: ClosableIntentModel) -> None:
+    def __init__(self, model: IntentModel) -> None:
         self.model = model
         self.jobs = 0
         self.retired = False
@@ -39,13 +27,13 @@ class SwapIntentModel:
     old one, which is closed after the last of them. Thread-safe. It owns the models that it was given.
     """
 
-    def __init__(self, model: ClosableIntentModel) -> None:
+    def __init__(self, model: IntentModel) -> None:
         self._lock = threading.Lock()
         self._current = _Held(model)
         self._closed = False
 
     @property
-    def current(self) -> ClosableIntentModel:
+    def current(self) -> IntentModel:
         """The model that new texts go to."""
         return self._current.model
 
@@ -80,7 +68,7 @@ class SwapIntentModel:
         """Forget the session. A model that was exchanged forgets all of them soon."""
         self.current.release(session)
 
-    def swap(self, model: ClosableIntentModel) -> None:
+    def swap(self, model: IntentModel) -> None:
         """Let another model score all new texts; the old one is closed once its jobs are done."""
         with self._lock:
             old, self._current = self._current, _Held(model)
@@ -105,6 +93,6 @@ class SwapIntentModel:
             _close(held.model)
 
 
-def _close(model: ClosableIntentModel) -> None:
+def _close(model: IntentModel) -> None:
     """Close it in a thread of its own: the last job may end in the thread that closing waits for."""
     threading.Thread(target=model.close, name="intent-close", daemon=True).start()

@@ -107,8 +107,12 @@ class Registry:
         return tuple(dict.fromkeys((*_FIRST_CLAUSES, *questions, *_SENTENCES)))
 
 
-def default_registry(household: Household) -> Registry:
-    """The built-in skills around one household, ready to answer at full speed."""
+def default_registry(household: Household, own: Iterable[Skill] = ()) -> Registry:
+    """The built-in skills around one household, and the user's own, ready to answer at full speed.
+
+    Raises:
+        ValueError: two skills share a name.
+    """
     registry = Registry(
         (
             ClockSkill(household),
@@ -119,6 +123,7 @@ def default_registry(household: Household) -> Registry:
             HomeSkill(household),
             VolumeSkill(household),
             CoffeeSkill(household),
+            *own,
             DialogSkill(household),
         )
     )

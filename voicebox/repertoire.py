@@ -1,0 +1,184 @@
+"""The built-in skills and the user's, with the intent model that knows them: loaded, and loaded again when they change.
+
+An own skill is known by training (`voicebox skills train`) or, until then, by its example sentences.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicebox.config import Settings
+from voicebox.errors import VoiceboxError
+from voicebox.llm.examples import ExampleIntentModel
+from voicebox.llm.instruct_intent import InstructIntentModel
+from voicebox.llm.open_intent import open_intent_model
+from voicebox.llm.types import IntentModel
+from voicebox.models.layout import locate_for
+from voicebox.models.store import models_dir
+from voicebox.skills.own.load import OwnSkills, Stamp, load_folder, skills_folder, stamp
+from voicebox.skills.own.record import TrainingRecord, file_sha256, read_record, record_path
+from voicebox.skills.own.skill import OwnSkill
+from voicebox.skills.registry import Registry, default_registry
+from voicebox.skills.state import Household
+from voicebox.stt.lexicon import Lexicon
+
+__all__ = ["INTENT_MODEL", "Repertoire", "RepertoireLoader", "Watch"]
+
+_log = logging.getLogger(__name__)
+
+INTENT_MODEL = "voicebox-intent"
+"""The catalog's name of the intent model that ships."""
+_POLL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repertoire:
+    """All skills of a time, and what understands them. Whoever takes it closes `model`.
+
+    `untrained` names the own skills that the model knows by their examples only.
+    """
+
+    registry: Registry
+    lexicon: Lexicon
+    model: IntentModel
+    own: OwnSkills
+    untrained: tuple[str, ...]
+
+
+class RepertoireLoader:
+    """Loads what the settings name.
+
+    Args:
+        settings: `skills`, `intent` and the models folder count.
+        household: what the built-in skills act on.
+    """
+
+    def __init__(self, settings: Settings, household: Household) -> None:
+        self._settings = settings
+        self._household = household
+        self.folder = skills_folder(settings.skills.dir)
+
+    def load(self, before: OwnSkills | None = None) -> Repertoire:
+        """Load skills and model. Skill files with errors cost their skill only, and are named in the log.
+
+        Args:
+            before: the own skills that work now; they go on where their file has an error.
+
+        Raises:
+            ModelError: there is no intent model, or it cannot be used.
+            ConfigError: `skills.enabled` names a skill that is not there.
+        """
+        known = {skill.path: skill for skill in before.skills} if before is not None else None
+        own = load_folder(self.folder, before=known)
+        for problem in own.problems:
+            _log.log(logging.ERROR if problem.level == "error" else logging.WARNING, "Skill file %s", problem)
+        registry = default_registry(self._household, own.skills)
+        if self._settings.skills.enabled:
+            registry = registry.enabled(self._settings.skills.enabled)
+        model, untrained = self._model(registry, [skill for skill in own.skills if skill.name in registry.names])
+        return Repertoire(registry, Lexicon.of(registry.intents()), model, own, untrained)
+
+    def stamp(self) -> tuple[Stamp, int]:
+        """Another value where skill files or the trained model have changed."""
+        path = record_path(models_dir())
+        try:
+            trained = path.stat().st_mtime_ns
+        except OSError:
+            trained = 0
+        return stamp(self.folder), trained
+
+    def _model(self, registry: Registry, own: list[OwnSkill]) -> tuple[IntentModel, tuple[str, ...]]:
+        base = locate_for("intent", self._settings.intent.model or INTENT_MODEL)
+        intents = registry.intents()
+        record = self._record(base) if own else None
+        new = [skill for skill in own if record is None or not record.knows(skill)]
+        path = base if record is None else record_path(models_dir()).parent / record.model
+        setting = self._settings.intent
+        model = open_intent_model(path, max_sessions=setting.max_sessions, threads=setting.threads, intents=intents)
+        if not new or isinstance(model, InstructIntentModel):  # which reads the declarations
+            return model, ()
+        names = {intent.name for skill in new for intent in skill.intents}
+        try:
+            wrapped = ExampleIntentModel(
+                model,
+                [intent for intent in intents if intent.name in names],
+                [intent for intent in intents if intent.name not in names],
+            )
+        except BaseException:
+            model.close()
+            raise
+        untrained = tuple(skill.name for skill in new)
+        _log.info("Not trained yet, known by their examples: %s (%.1f s)", ", ".join(untrained), wrapped.fit_s)
+        return wrapped, untrained
+
+    def _record(self, base: Path) -> TrainingRecord | None:
+        """What was trained on the base model that is in use, if anything was."""
+        try:
+            record = read_record(record_path(models_dir()))
+        except VoiceboxError as error:
+            _log.error("%s", error)
+            return None
+        if record is not None and (not base.is_file() or record.base != file_sha256(base)):
+            _log.warning("The model of `voicebox skills train` was made from another base: train again")
+            return None
+        return record
+
+
+class Watch:
+    """Loads again when files change or `now` is called; in a thread of its own.
+
+    Args:
+        loader: loads.
+        current: the own skills that work now.
+        take: gets what was loaded; called in the thread.
+    """
+
+    def __init__(self, loader: RepertoireLoader, current: OwnSkills, take: Callable[[Repertoire], None]) -> None:
+        self._loader = loader
+        self._own = current
+        self._take = take
+        self._asked = threading.Event()
+        self._stopped = False
+        self._seen = loader.stamp()
+        self._thread = threading.Thread(target=self._run, name="skills-watch", daemon=True)
+        self._thread.start()
+
+    def now(self) -> None:
+        """Load again soon, whether files have changed or not."""
+        self._asked.set()
+
+    def stop(self) -> None:
+        """End; waits for a load that runs. Idempotent."""
+        self._stopped = True
+        self._asked.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        changed = self._seen
+        while True:
+            asked = self._asked.wait(_POLL_S)
+            self._asked.clear()
+            if self._stopped:
+                return
+            before, changed = changed, self._loader.stamp()
+            # A file that still changes is not all written.
+            if asked or (changed == before and changed != self._seen):
+                self._seen = changed
+                self._load()
+
+    def _load(self) -> None:
+        try:
+            repertoire = self._loader.load(self._own)
+            if self._stopped:
+                repertoire.model.close()
+                return
+            self._own = repertoire.own
+            self._take(repertoire)
+        except VoiceboxError as error:
+            _log.error("The skills stay as they were: %s", error)
+        except Exception:
+            _log.exception("The skills stay as they were")

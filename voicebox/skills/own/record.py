@@ -1,0 +1,84 @@
+"""What the trained intent model in the user's data folder was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from voicebox.errors import ModelError
+from voicebox.skills.own.skill import OwnSkill, fingerprint
+
+__all__ = ["TrainingRecord", "file_sha256", "fingerprints", "read_record", "record_path", "write_record"]
+
+_CURE = "Run `voicebox skills train` again."
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """A model that was trained on own skills.
+
+    `model` is its file beside the record, `base` the checksum of the model that it was made from, `skills` has the
+    fingerprint of each own skill that it knows; `figures` is what was measured.
+    """
+
+    model: str
+    sha256: str
+    base: str
+    skills: Mapping[str, str]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def knows(self, skill: OwnSkill) -> bool:
+        """Whether the model was trained on the skill's sentences and slots as they are now."""
+        return self.skills.get(skill.name) == fingerprint(skill.intents)
+
+
+def record_path(models: Path) -> Path:
+    """The record's file in a models folder."""
+    return models / "own-skills" / "record.json"
+
+
+def read_record(path: Path) -> TrainingRecord | None:
+    """The record, or None if nothing was trained.
+
+    Raises:
+        ModelError: it cannot be read, or its model is missing.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        record = TrainingRecord(
+            str(data["model"]), str(data["sha256"]), str(data["base"]), dict(data["skills"]), dict(data["figures"])
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"The record of the trained model, {path}, cannot be read ({error})", cure=_CURE) from error
+    if Path(record.model).name != record.model or not (path.parent / record.model).is_file():
+        raise ModelError(f"The trained model {path.parent / record.model} is missing", cure=_CURE)
+    return record
+
+
+def write_record(path: Path, record: TrainingRecord) -> None:
+    """Write the record, whole or not at all, and delete the models of older ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
+    os.replace(temporary, path)
+    for old in path.parent.glob("*.gguf"):
+        if old.name != record.model:
+            old.unlink()
+
+
+def fingerprints(skills: Iterable[OwnSkill]) -> dict[str, str]:
+    """The fingerprint of each skill by its name."""
+    return {skill.name: fingerprint(skill.intents) for skill in skills}
+
+
+def file_sha256(path: Path) -> str:
+    """The checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
