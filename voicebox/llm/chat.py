@@ -11,6 +11,7 @@ from pathlib import Path
 from voicebox.errors import EngineError
 from voicebox.llm.jobs import Generation
 from voicebox.llm.llama import LlamaEngine
+from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.sampling import Sampling
 from voicebox.llm.sequences import common_prefix
 from voicebox.llm.spoken import SpokenText
@@ -81,11 +82,14 @@ class LlamaChat:
         """The engine, for its counters."""
         return self._engine
 
-    def pin(self, system: str) -> Future[None]:
-        """Compute once and keep what every conversation begins with: the system message and the examples."""
+    def pin(self, system: str, *, cache: PromptCache | None = None) -> Future[None]:
+        """Compute once and keep what every conversation begins with: the system message and the examples.
+
+        With a `cache` once means once for all runs of the program.
+        """
         opening = [Message("system", system), *self._examples]
         a, b = (self._template.tokens([*opening, Message("user", word)]) for word in ("a", "b"))
-        return self._engine.pin(a[: common_prefix(a, b)])
+        return self._engine.pin(a[: common_prefix(a, b)], cache=cache)
 
     async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
         """Build the KV of a prompt while the caller still speaks; returns early when a newer call replaces it.

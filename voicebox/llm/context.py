@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -95,6 +96,25 @@ class Context:
     def logits(self, index: int) -> NDArray[np.float32]:
         """Logits at an index of the decoded batch, shape (n_vocab,): a view until the next decode."""
         return self.batch.logits(self._handle, index)
+
+    def save(self, sequence: int) -> bytes:
+        """The KV of a sequence, for `restore` in a context of the same model.
+
+        Raises:
+            EngineError: llama.cpp cannot write it.
+        """
+        size = int(_c.llama_state_seq_get_size(self._handle, sequence))
+        buffer = (ctypes.c_uint8 * size)()
+        if not size or int(_c.llama_state_seq_get_data(self._handle, buffer, size, sequence)) != size:
+            raise EngineError(f"llama.cpp cannot save the KV of sequence {sequence}")
+        return bytes(buffer)
+
+    def restore(self, sequence: int, data: bytes) -> bool:
+        """Give an empty sequence the KV that `save` made, unchanged; False if llama.cpp cannot take it."""
+        if not data:
+            return False
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+        return int(_c.llama_state_seq_set_data(self._handle, buffer, len(data), sequence)) == len(data)
 
     def reset(self) -> None:
         """Empty the whole KV cache."""

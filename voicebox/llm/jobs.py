@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from voicebox.llm.sampling import Sampler, Sampling
+from voicebox.llm.saved_prompt import SavedPrompt
 
 __all__ = ["Finish", "Generation", "Job", "Kind", "Stats"]
 
@@ -52,6 +53,7 @@ class Stats:
     generated_tokens: int = 0
     evictions: int = 0
     preemptions: int = 0
+    restored_tokens: int = 0
     failures: int = 0
 
 
@@ -59,9 +61,9 @@ class Stats:
 class Job:
     """A request in the engine; only its thread touches the fields below `future`.
 
-    `feed` is the prompt and, as they come, the generated tokens. `normalized` makes a score's logits log-probabilities
-    over the whole vocabulary. `on_text` gets the text as it grows and returns True
-    when it wants no more.
+    `feed` is the prompt and, as they come, the generated tokens. `normalized` makes logits of a score log-probabilities
+    over the whole vocabulary. `saved` keeps the KV of a prefill on disk. `on_text` gets the text as it grows and
+    returns True when it wants no more.
     """
 
     kind: Kind
@@ -71,6 +73,7 @@ class Job:
     future: Future[Any]
     ids: tuple[int, ...] = ()
     normalized: bool = False
+    saved: SavedPrompt | None = None
     max_tokens: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     grammar: str | None = None

@@ -23,7 +23,9 @@ from voicebox.errors import EngineError
 from voicebox.llm.context import Context
 from voicebox.llm.gguf import GgufModel
 from voicebox.llm.jobs import Generation, Job, Kind, Stats
+from voicebox.llm.prompt_cache import PromptCache, prompt_key
 from voicebox.llm.sampling import Sampling
+from voicebox.llm.saved_prompt import SavedPrompt
 from voicebox.llm.sequences import PINNED, Sequences
 from voicebox.llm.steps import Stepper, resolve
 
@@ -145,9 +147,20 @@ class LlamaEngine:
         self._submit(Kind.PREFILL, tokens, session, future)
         return future
 
-    def pin(self, tokens: Sequence[int]) -> Future[None]:
-        """Keep the KV of what all prompts begin with; replaces what was pinned. Raises EngineError as `score`."""
-        return self.prefill(tokens, session=PINNED)
+    def pin(self, tokens: Sequence[int], *, cache: PromptCache | None = None) -> Future[None]:
+        """Keep the KV of what all prompts begin with; replaces what was pinned. Raises EngineError as `score`.
+
+        With a `cache` the KV is read from the disk if an earlier run left it there, and left there if not.
+        """
+        saved = None
+        if cache is not None:
+            try:
+                saved = SavedPrompt(cache, prompt_key("kv", self.model.path, tokens))
+            except OSError as error:
+                _log.warning("The prompt of %s cannot be kept: %s", self.model.name, error)
+        future: Future[None] = Future()
+        self._submit(Kind.PREFILL, tokens, PINNED, future, saved=saved)
+        return future
 
     def release(self, session: str) -> None:
         """Cancel the session's jobs and forget its KV."""

@@ -155,6 +155,10 @@ class Sequences:
             slot.session = None
         return effects
 
+    def forget(self, sequence: int) -> tuple[Effect, ...]:
+        """Forget all that a sequence holds; it stays whose it is, and held."""
+        return self._cut(sequence, 0)
+
     def evict(self) -> tuple[str, tuple[Effect, ...]] | None:
         """Drop the least recently used sequence that holds tokens and is not held; None if there is none."""
         sequence = self._least_used(filled=True)

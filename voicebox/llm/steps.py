@@ -179,6 +179,9 @@ class Stepper:
         self._context.apply(placement.effects)
         job.sequence = placement.sequence
         self._stats.evictions += placement.evicted is not None
+        if job.saved is not None and placement.keep < len(job.feed):
+            restored = job.saved.restore(self._context, self._sequences, job.sequence, job.feed)
+            self._stats.restored_tokens += restored * len(job.feed)
         if job.reused is None:
             job.reused = placement.keep
             self._stats.reused_tokens += placement.keep
@@ -221,6 +224,8 @@ class Stepper:
         job = part.job
         if part.output is None:
             if job.kind is Kind.PREFILL and part.start + part.count == len(job.feed):
+                if job.saved is not None:
+                    job.saved.save(self._context, part.sequence)
                 self._finish(job, None)
             return
         logits = self._context.logits(part.output)
