@@ -24,6 +24,7 @@ from voicebox.conversation.session import Session, SessionEngines
 from voicebox.errors import ConfigError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
 from voicebox.llm.persona import EXAMPLES, capabilities, system_prompt
+from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.sampling import Sampling
 from voicebox.llm.swap import SwapIntentModel
 from voicebox.llm.types import ChatModel
@@ -136,7 +137,7 @@ class Engines:
         self.speaker.warm(repertoire.registry.warm_phrases())
         with self._lock:
             if self._chat is not None:
-                self._chat.pin(self._system(self.settings.conversation.instructions))
+                self._chat.pin(self._system(self.settings.conversation.instructions), cache=PromptCache())
         _log.info("Own skills now: %s", ", ".join(skill.name for skill in repertoire.own.skills) or "none")
 
     def today(self) -> datetime:
@@ -258,7 +259,7 @@ class Engines:
                 sampling=Sampling(temperature=self.settings.chat.temperature),
                 examples=EXAMPLES,
             )
-            chat.pin(self._system(self.settings.conversation.instructions)).result()
+            chat.pin(self._system(self.settings.conversation.instructions), cache=PromptCache()).result()
             with self._lock:
                 if not self._closed:
                     self._chat, chat = chat, None
