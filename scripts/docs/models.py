@@ -82,8 +82,8 @@ publications agree; where publications differ, there is none. Sizes with ~ are e
 The licence of a model is yours to accept; `pull` prints it where it is not a common open one. The repositories below
 are, as far as is known, open to everybody. If one asks for an account, the pull says so: accept the licence on the
 model's page on the hub, then set `HF_TOKEN`, or `models.hub_token` in `voicebox.toml` (variable
-`VOICEBOX_MODELS__HUB_TOKEN`), to a token of that account. The token is sent to the hub only, not to the servers that it
-sends downloads to.
+`VOICEBOX_MODELS__HUB_TOKEN`), to a token of that account. The token is sent to the hub (or `HF_ENDPOINT`) only, not to
+the servers that it sends downloads to.
 
 ## Own models
 
@@ -104,10 +104,10 @@ brings a Whisper checkpoint into CTranslate2's format, llama.cpp's `convert_hf_t
 
 `list` compares memory and disk with this machine. *memory* is resident memory with one session, measured where the
 table has no ~, else estimated from the size. *speed* is an estimate for one AVX2 core, from 23 tokens/s and 0.28 s to
-the first token with Qwen2.5-Coder 1.5B, and from about 33 and 65 ms for 3 s of speech with Whisper tiny and base: recognisers
-that are *fast* or *fair* keep up with partial transcripts, *slow* ones do not; instruct models begin to answer within
-0.6 s (*fast*), 0.9 s (*fair*) or later, or write slower than speech (*slow*). With a GPU all of them may be fast.
-`voicebox doctor` measures what is installed.
+the first token with Qwen2.5-Coder 1.5B, and from about 33 and 65 ms for 3 s of speech with Whisper tiny and base.
+Recognisers that are *fast* or *fair* keep up with partial transcripts, *slow* ones do not. Instruct models begin to
+answer within 0.6 s (*fast*), 0.9 s (*fair*) or later, or write slower than speech (*slow*). With a GPU all of them may
+be fast. `voicebox doctor` measures what is installed.
 """
 
 
