@@ -55,11 +55,13 @@ class RepertoireLoader:
     Args:
         settings: `skills`, `intent` and the models folder count.
         household: what the built-in skills act on.
+        base: another intent model than the settings name, by name or path.
     """
 
-    def __init__(self, settings: Settings, household: Household) -> None:
+    def __init__(self, settings: Settings, household: Household, *, base: str | Path | None = None) -> None:
         self._settings = settings
         self._household = household
+        self._base = base or settings.intent.model or INTENT_MODEL
         self.folder = skills_folder(settings.skills.dir)
 
     def load(self, before: OwnSkills | None = None) -> Repertoire:
@@ -92,7 +94,7 @@ class RepertoireLoader:
         return stamp(self.folder), trained
 
     def _model(self, registry: Registry, own: list[OwnSkill]) -> tuple[IntentModel, tuple[str, ...]]:
-        base = locate_for("intent", self._settings.intent.model or INTENT_MODEL)
+        base = locate_for("intent", self._base)
         intents = registry.intents()
         record = self._record(base) if own else None
         new = [skill for skill in own if record is None or not record.knows(skill)]

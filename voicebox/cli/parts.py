@@ -6,23 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from voicebox.llm.gguf_header import header_string
-from voicebox.llm.instruct_intent import InstructIntentModel
-from voicebox.llm.intent import LlamaIntentModel
-from voicebox.llm.intent_text import KEY_VERSION
+from voicebox.config import load_settings
 from voicebox.llm.types import IntentModel
-from voicebox.models.layout import locate_for
 from voicebox.models.store import locate
+from voicebox.repertoire import INTENT_MODEL, RepertoireLoader
 from voicebox.routing.reflex import Reflex
-from voicebox.skills.registry import Registry, default_registry
+from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
-from voicebox.stt.lexicon import Lexicon
 from voicebox.stt.whisper import WhisperRecognizer
 
 __all__ = ["INTENT_MODEL", "Understanders", "build_recognizer"]
-
-INTENT_MODEL = "voicebox-intent"
-"""The catalog's name of the intent model that ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +28,20 @@ class Understanders:
 
     @classmethod
     def build(cls, *, intent: str | Path | None = None) -> Self:
-        """Load the intent model that ships, or another one, or an instruct model: by name or path.
+        """Load the skills, own ones too, and the intent model that the settings name, or another one: by name or path.
 
         Raises:
             ModelError: it is not there, or cannot be loaded.
+            ConfigError: the settings cannot be used.
         """
-        skills = default_registry(Household())
-        model = _open(locate_for("intent", intent or INTENT_MODEL), skills)
-        return cls(skills, model, Reflex(skills, model, Lexicon.of(skills.intents())))
+        loaded = RepertoireLoader(load_settings(), Household(), base=intent).load()
+        return cls(loaded.registry, loaded.model, Reflex(loaded.registry, loaded.model, loaded.lexicon))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.intent.close()
-
-
-def _open(path: Path, skills: Registry) -> LlamaIntentModel | InstructIntentModel:
-    if header_string(path, KEY_VERSION) is not None:
-        return LlamaIntentModel(path)
-    return InstructIntentModel(path, skills.intents(), max_sessions=2)
 
 
 def build_recognizer(name: str) -> WhisperRecognizer:

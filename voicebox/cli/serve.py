@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import time
 from typing import Any
 
@@ -19,7 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "serve",
         help="run the server",
-        description="Run the server until SIGINT or SIGTERM. Prints its address once it takes callers.",
+        description="Run the server until SIGINT or SIGTERM; SIGHUP makes it read skill files and the trained model again. "
+        "Prints its address once it takes callers.",
     )
     add_json_flag(parser)
     add_settings_flags(parser)
@@ -52,6 +54,8 @@ async def _serve(settings: Settings, output: Output) -> None:
             row: dict[str, Any] = {"event": "ready", "url": url, "ready_s": time.monotonic() - started}
             output.row(row, f"voicebox is ready at {url} (Ctrl-C stops it)")
 
+        # Skill files are looked at all the while; the signal is for those who do not want to wait.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, engines.reload_skills)
         await serve(app, settings.server, on_ready=ready)
     finally:
         await engines.close()
