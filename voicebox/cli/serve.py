@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "serve",
         help="run the server",
-        description="Run the server until SIGINT or SIGTERM; SIGHUP makes it read skill files and the trained model again. "
+        description="Run the server until SIGINT or SIGTERM; SIGHUP makes it read skill files and models again. "
         "Prints its address once it takes callers.",
     )
     add_json_flag(parser)
