@@ -85,7 +85,7 @@ class ModelSettings(_Section):
 class SttSettings(_Section):
     """Speech recognition."""
 
-    model: str = Field("auto", description="model of the catalog, or auto: the best that this machine carries")
+    model: str = Field("auto", description="name or folder; auto: the best that this machine carries")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it runs")
     compute_type: str = Field("auto", description="CTranslate2 compute type; auto: int8 on a CPU, float16 on a GPU")
     threads: int = Field(1, ge=1, description="threads of one decode")
@@ -96,7 +96,7 @@ class SttSettings(_Section):
 class IntentSettings(_Section):
     """The small model that decides."""
 
-    model: Path | None = Field(None, description="GGUF file; default: the one that ships")
+    model: Path | None = Field(None, description="name, GGUF file or folder; default: the one that ships")
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     max_sessions: int = Field(64, ge=1, le=255, description="sessions that keep their KV cache")
 
@@ -104,9 +104,7 @@ class IntentSettings(_Section):
 class ChatSettings(_Section):
     """The instruct model that talks."""
 
-    model: str = Field(
-        "qwen2.5-coder-1.5b-instruct-q4_k_m", description="model of the catalog or a GGUF file; empty: none"
-    )
+    model: str = Field("qwen2.5-coder-1.5b-instruct-q4_k_m", description="name, GGUF file or its folder; empty: none")
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     context_tokens: int = Field(4096, ge=512, description="KV cache, shared by all sessions")
     max_sessions: int = Field(16, ge=1, le=255, description="sessions that keep their KV cache")

@@ -36,6 +36,16 @@ def test_a_name_is_looked_up_and_its_role_is_checked(home: Path) -> None:
     assert "models list --role stt" in caught.value.cure
 
 
+def test_a_path_that_is_a_name_is_a_name_unless_something_is_there(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert locate_for("intent", Path("chat")) == home / "chat" / "chat.gguf"
+    put(tmp_path / "chat", "mine.gguf")
+    assert locate_for("small", Path("chat")) == Path("chat/mine.gguf")
+    assert locate_for("small", "chat") == home / "chat" / "chat.gguf"
+
+
 def test_own_files_and_folders(tmp_path: Path) -> None:
     whisper = put(tmp_path / "whisper", "model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
     assert locate_for("stt", str(whisper)) == whisper

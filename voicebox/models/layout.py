@@ -9,7 +9,7 @@ from typing import Literal
 from voicebox.errors import ModelError
 from voicebox.models.catalog import Role, catalog
 from voicebox.models.fit import check_memory
-from voicebox.models.store import locate
+from voicebox.models.store import is_catalog_name, locate
 
 __all__ = ["locate_for"]
 
@@ -35,8 +35,8 @@ def locate_for(role: Literal["stt", "small", "intent"], name_or_path: str | Path
     Raises:
         ModelError: it is not here, is for another role, has another format, lacks a file, or is larger than memory.
     """
-    if isinstance(name_or_path, str) and name_or_path in catalog():
-        model = catalog().get(name_or_path)
+    if is_catalog_name(name_or_path):
+        model = catalog().get(str(name_or_path))
         if model.role not in _ROLES.get(role, (role,)):
             raise ModelError(
                 f"{model.name} is {_WORDS.get(model.role, f'a model of the role {model.role}')}, not {_WORDS[role]}",

@@ -12,7 +12,16 @@ from voicebox.models.catalog import CatalogModel, ModelFile, catalog
 from voicebox.models.record import fill_in, read_record
 from voicebox.resources import resource_dir
 
-__all__ = ["configure", "installed", "installed_files", "locate", "model_folder", "models_dir", "remove"]
+__all__ = [
+    "configure",
+    "installed",
+    "installed_files",
+    "is_catalog_name",
+    "locate",
+    "model_folder",
+    "models_dir",
+    "remove",
+]
 
 
 def configure(directory: Path | None, hub_token: str | None) -> None:
@@ -77,6 +86,11 @@ def installed(name: str) -> bool:
     return installed_files(model) is not None
 
 
+def is_catalog_name(name_or_path: str | Path) -> bool:
+    """Whether this is meant as a name of the catalog; a `Path` (some settings are) only if nothing is there."""
+    return str(name_or_path) in catalog() and not (isinstance(name_or_path, Path) and name_or_path.exists())
+
+
 def locate(name_or_path: str | Path) -> Path:
     """What an engine opens: for a catalog name its main file (GGUF, ONNX) or its folder (Whisper).
 
@@ -88,9 +102,9 @@ def locate(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     known = catalog()
-    if isinstance(name_or_path, str) and text in known:
-        return _locate_known(known.get(text))
     path = Path(text).expanduser()
+    if is_catalog_name(name_or_path):
+        return _locate_known(known.get(text))
     if text and path.exists():
         return path
     own = models_dir() / text
