@@ -199,7 +199,8 @@ class PiperSpeaker:
         """None is the server's own voice."""
         if self._voices is not None:
             ref = self._voices.find(voice)
-            return None if ref == self._voices.own else ref
+            own = self._voices.own
+            return None if (ref.path, ref.speaker) == (own.path, own.speaker) else ref
         if voice not in ("", self.voice):
             raise ConfigError(f"There is no voice {voice!r} here", cure=f"Installed: {self.voice}.")
         return None
