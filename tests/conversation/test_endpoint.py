@@ -21,14 +21,37 @@ def test_half_complete_lies_between_in_ratio() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["set a timer for", "set a timer for the...", "a latte with", "um", "Turn on the", "what's five plus"]
+    "text",
+    [
+        "set a timer for",
+        "set a timer for the...",
+        "a latte with",
+        "um",
+        "Turn on the",
+        "what's five plus",
+        "can you please",
+        "Please",
+    ],
 )
 def test_a_dangling_end_waits_long_whatever_the_model_says(text: str) -> None:
     assert is_dangling(text)
     assert POLICY.wait_ms(complete=1.0, text=text) == 1200
 
 
-@pytest.mark.parametrize("text", ["", "stop", "set a timer for ten minutes", "turn the light off", "...", "a latte."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "stop",
+        "set a timer for ten minutes",
+        "turn the light off",
+        "...",
+        "a latte.",
+        "Turn the light on.",
+        "in",
+        "a table for two, please",
+    ],
+)
 def test_other_ends_do_not_dangle(text: str) -> None:
     assert not is_dangling(text)
 

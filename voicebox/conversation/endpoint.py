@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["EndpointPolicy", "is_dangling", "is_opener"]
+from voicebox.routing.cues import ends_open
 
-_DANGLING = frozenset(
-    """a an the and or but with for to of in on at from by my your some any than then so because if about set turn
-    please can could would i'd i um uh er hmm like is are what's plus minus times divided""".split()
-)
+__all__ = ["EndpointPolicy", "is_dangling", "is_opener"]
 
 _OPENERS = frozenset("no nope yes yeah yep okay ok well actually sorry wait hey hello hi so oh right please".split())
 
@@ -24,7 +21,7 @@ _SCALE = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.75}
 def is_dangling(text: str) -> bool:
     """Whether the text ends in a word after which English sentences go on."""
     words = text.lower().replace(",", " ").replace(".", " ").split()
-    return bool(words) and words[-1].strip("?!…-") in _DANGLING
+    return ends_open(" ".join(word.strip("?!…-") for word in words))
 
 
 def is_opener(text: str) -> bool:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 __all__ = ["content_words", "ends_open", "opens_amendment", "without_lead_in"]
 
 _OPEN_ENDS = frozenset(
-    "a an the and or but with for to of at by from my your some than then because if about set please can could would "
-    "i'd i um uh er hmm like is are what's plus minus times divided into until".split()
+    "a an the and or but with for to of at by from my your some any than then because if about set turn can could "
+    "would i'd i um uh er hmm like is are what's plus minus times divided into until".split()
 )
+_POLITE = frozenset("please can could would will you i we yes yeah okay ok hey hi oh um uh and so".split())
+"""Words before which "please" is the beginning of a request, not its end."""
 _PARTICLES = frozenset("in on off up down".split())
 
 _NO_CONTENT = frozenset(
@@ -32,8 +34,13 @@ _LEAD_IN = re.compile(
 
 
 def ends_open(text: str) -> bool:
-    """Whether a normalized text ends in a word after which English sentences go on."""
+    """Whether a normalized text ends in a word after which English sentences go on.
+
+    "on" and "in" are none of them: "turn the light on". "please" is one where nothing was asked for before it.
+    """
     words = text.split()
+    if words[-1:] == ["please"]:
+        return _POLITE.issuperset(words)
     return bool(words) and words[-1] in _OPEN_ENDS
 
 
