@@ -21,15 +21,16 @@ from voicebox.llm.gguf_header import check_header
 __all__ = ["GgufModel"]
 
 _log = logging.getLogger(__name__)
-_ERROR_LEVEL = 3
+_ERROR_LEVEL = 4
+_LOADING = "error loading model: "
 _INT32_MIN = -(2**31)
 
 
 class _LibraryLog:
-    """llama.cpp's messages as log records; keeps the last error, to say why a load failed."""
+    """llama.cpp's messages as log records; keeps the first error, which says why a load failed."""
 
     def __init__(self) -> None:
-        self.last_error = ""
+        self.first_error = ""
         self._callback = _c.llama_log_callback(self._on_message)
 
     def install(self) -> None:
@@ -39,8 +40,8 @@ class _LibraryLog:
         message = text.decode("utf-8", "replace").strip()
         if not message:
             return
-        if level == _ERROR_LEVEL:
-            self.last_error = message
+        if level == _ERROR_LEVEL and not self.first_error:
+            self.first_error = " ".join(message.rpartition(_LOADING)[2].split())
         _log.debug("llama.cpp: %s", message)
 
 
@@ -77,16 +78,20 @@ class GgufModel:
         params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**31 - 1
         # Repacked copies of the weights cost 600 MB for a 1.5B model and gained a tenth of the prefill.
         params.use_extra_bufts = False
-        _library_log.last_error = ""
+        _library_log.first_error = ""
         handle = _c.llama_model_load_from_file(os.fsencode(self.path), params)
         if not handle:
-            reason = _library_log.last_error or "llama.cpp cannot load it"
-            raise ModelError(f"The model file {self.path} cannot be loaded: {reason}", cure=_CURE)
+            reason = _library_log.first_error or "llama.cpp cannot load it"
+            strange = "architecture" in reason or "main model" in reason
+            raise ModelError(
+                f"The model file {self.path} cannot be loaded: {reason}", cure=_OTHER_MODEL if strange else _CURE
+            )
         self._handle: Any = handle
         self._lock = threading.Lock()
         vocab = _c.llama_model_get_vocab(handle)
-        if not vocab:
-            raise ModelError(f"The model file {self.path} has no vocabulary", cure=_CURE)
+        if not vocab or _c.llama_vocab_type(vocab) == _c.LLAMA_VOCAB_TYPE_NONE:
+            self.close()
+            raise ModelError(f"The model file {self.path} has no tokenizer", cure="Choose a file that has one.")
         self._vocab: Any = vocab
         self.n_vocab: int = _c.llama_vocab_n_tokens(vocab)
         self.n_ctx_train: int = _c.llama_model_n_ctx_train(handle)
@@ -124,6 +129,14 @@ class GgufModel:
             if length < size:
                 return buffer.value.decode("utf-8", "replace")
             size = length + 1
+
+    def check_writes(self) -> None:
+        """Raise ModelError unless it predicts the next token; models that make vectors of whole texts do not."""
+        if "bert" in self.architecture or self.metadata(f"{self.architecture}.attention.causal") == "false":
+            raise ModelError(
+                f"{self.path} ({self.architecture}) makes vectors of texts and writes none",
+                cure="Choose an instruct model: see `voicebox models list`.",
+            )
 
     @property
     def chat_template(self) -> str | None:
@@ -205,3 +218,4 @@ class GgufModel:
 
 
 _CURE = "Run `voicebox models verify`, or pull the model again."
+_OTHER_MODEL = "Choose a language model that the installed llama.cpp knows: see `voicebox models list`."

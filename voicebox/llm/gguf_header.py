@@ -18,6 +18,8 @@ _VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _TOKENS_KEY = b"tokenizer.ggml.tokens"
+_TOKENIZER_KEY = b"tokenizer.ggml.model"
+_SENTENCEPIECE = b"llama"
 _CURE = "Run `voicebox models verify`, or pull the model again."
 
 _U32 = struct.Struct("<I")
@@ -25,7 +27,8 @@ _U64 = struct.Struct("<Q")
 
 
 def check_header(path: Path) -> None:
-    """Check magic, version, metadata and that no two tokens are spelt the same.
+    """Check magic, version, metadata, that no two tokens are spelt the same, and that there are tokens for all bytes
+    where the tokenizer falls back on them.
 
     Raises:
         ModelError: the file is missing, cannot be read, is no GGUF or is damaged.
@@ -64,10 +67,12 @@ class _Reader:
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._at = len(_MAGIC)
+        self._tokens: set[bytes] = set()
 
     def check(self, wanted: bytes) -> bytes | None:
         """Walk to the end; the text of the key `wanted`, if there is one."""
         found = None
+        tokenizer = b""
         version = self._u32()
         if version not in _VERSIONS:
             raise ValueError(f"GGUF version {version}")
@@ -76,9 +81,18 @@ class _Reader:
             key, kind = self._string(), self._u32()
             start = self._at
             self._value(kind, unique=key == _TOKENS_KEY)
-            if key == wanted and kind == _STRING:
-                found = self._data[start + _U64.size : self._at]
+            if kind == _STRING and key in (wanted, _TOKENIZER_KEY):
+                text = self._data[start + _U64.size : self._at]
+                found = text if key == wanted else found
+                tokenizer = text if key == _TOKENIZER_KEY else tokenizer
+        if tokenizer == _SENTENCEPIECE:
+            self._check_bytes()
         return found
+
+    def _check_bytes(self) -> None:
+        for byte in range(256):
+            if not {f"<0x{byte:02X}>".encode(), bytes([byte])} & self._tokens:
+                raise ValueError(f"its vocabulary has no token for the byte {byte}")
 
     def _value(self, kind: int, *, unique: bool = False) -> None:
         if kind == _STRING:
@@ -105,6 +119,8 @@ class _Reader:
                 if text in seen:
                     raise ValueError(f"two tokens are spelt {text.decode('utf-8', 'replace')!r}")
                 seen.add(text)
+        if unique:
+            self._tokens = seen
 
     def _string(self) -> bytes:
         length = self._u64()

@@ -67,6 +67,7 @@ class InstructIntentModel:
         shown, kept = examples(intents)
         model = GgufModel(path, gpu_layers=gpu_layers)
         try:
+            model.check_writes()
             prompt = InstructPrompt(model, intents, shown)
             trie = LabelTrie(prompt.label_tokens, end=prompt.end)
             check_room(prompt, room=model.n_ctx_train, name=model.name)

@@ -92,7 +92,7 @@ class InstructPrompt:
         shown: the sentences that the prompt shows.
 
     Raises:
-        ModelError: the chat template cannot be used.
+        ModelError: the chat template cannot be used, or the tokenizer cannot write the labels.
     """
 
     def __init__(self, model: GgufModel, intents: Sequence[Intent], shown: Sequence[Example]) -> None:
@@ -104,9 +104,12 @@ class InstructPrompt:
         self._system = f"{_TASK}\n{listing}"
         space = "" if self._template is not None else " "
         self.label_tokens = tuple(model.tokenize(space + spoken.get(name, name)) for name in self.labels)
+        newline = model.tokenize("\n")
+        if not newline or not all(self.label_tokens) or len(set(map(tuple, self.label_tokens))) < len(self.labels):
+            raise ModelError(f"The tokenizer of {model.path} cannot write the names of the intents", cure=_CURE)
         first, second = (self.tokens(word) for word in ("a", "b"))
         self.pinned = tuple(first[: common_prefix(first, second)])
-        self.end = model.tokenize("\n")[0]
+        self.end = newline[0]
         self.ends = self._ends()
 
     def tokens(self, text: str, *, open_end: bool = False) -> list[int]:
@@ -129,6 +132,7 @@ class InstructPrompt:
 
 _TASK = "Name the intent of what the user says, or none. Examples:"
 _ARROW = " ->"
+_CURE = "Choose an instruct model: see `voicebox models list`."
 
 
 def check_room(prompt: InstructPrompt, *, room: int, name: str) -> None:

@@ -51,7 +51,7 @@ class LlamaEngine:
         max_pending: jobs that may be unfinished at the same time.
 
     Raises:
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, or writes no text.
         EngineError: the context cannot be made.
     """
 
@@ -69,6 +69,7 @@ class LlamaEngine:
     ) -> None:
         self.model = path if isinstance(path, GgufModel) else GgufModel(path, gpu_layers=gpu_layers)
         try:
+            self.model.check_writes()
             context = Context(
                 self.model,
                 n_ctx=n_ctx,
