@@ -71,7 +71,7 @@ def _model(rate: int, gains: Sequence[float], durations: bool) -> bytes:
     tones = (2 * np.pi * (200.0 + 12.0 * ids) / rate).astype(np.float32)
     levels = np.where(silent, 0.0, 1.0).astype(np.float32)
     many = len(gains) > 1
-    constants = {
+    constants: dict[str, np.ndarray[Any, Any]] = {
         "lengths": lengths,
         "tones": tones,
         "levels": levels,
