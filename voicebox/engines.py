@@ -31,8 +31,9 @@ from voicebox.llm.types import ChatModel
 from voicebox.models.background import BackgroundPull
 from voicebox.models.catalog import catalog
 from voicebox.models.choose import Measured, choose_stt
+from voicebox.models.fit import check_memory
 from voicebox.models.hardware import hardware
-from voicebox.models.layout import locate_for
+from voicebox.models.layout import check_role, locate_for
 from voicebox.models.store import configure, installed
 from voicebox.models.voices import installed_voices, locate_voice
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
@@ -69,6 +70,7 @@ class Engines:
         """
         self.settings = settings
         self._zone = _zone(settings.skills.timezone)
+        self._chat_path = _chat_path(settings)
         self._cores = hardware().cores
         self._lock = threading.Lock()
         self._chat: LlamaChat | None = None
@@ -231,9 +233,10 @@ class Engines:
         if not name or self.settings.models.lean:
             self.small_state = "off"
             return None
-        if name not in catalog() or installed(name):
-            path = locate_for("small", name)
-            threading.Thread(target=self._load_chat, args=(name, path), name="chat-load", daemon=True).start()
+        if self._chat_path is not None:
+            threading.Thread(
+                target=self._load_chat, args=(name, self._chat_path), name="chat-load", daemon=True
+            ).start()
             return None
         if self.settings.models.offline:
             self.small_state = "missing"
@@ -250,6 +253,7 @@ class Engines:
         self.small_state = "loading"
         chat = None
         try:
+            check_memory(path)
             chat = LlamaChat(
                 path,
                 n_ctx=self.settings.chat.context_tokens,
@@ -295,6 +299,19 @@ class Engines:
         for id in [id for id, session in self._sessions.items() if session.closed]:
             del self._sessions[id]
             self.household.forget(id)
+
+
+def _chat_path(settings: Settings) -> Path | None:
+    """The instruct model's file; None if there is to be none, or if it has to be pulled first.
+
+    Raises:
+        ModelError: it is of another kind, or cannot be loaded here.
+    """
+    name = settings.chat.model
+    if not name or settings.models.lean:
+        return None
+    check_role("small", name)
+    return locate_for("small", name) if name not in catalog() or installed(name) else None
 
 
 def _voice_pool(settings: TtsSettings, language: str) -> VoicePool:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from voicebox.errors import ModelError
 from voicebox.models import fit, layout
 from voicebox.models.hardware import Hardware
-from voicebox.models.layout import locate_for
+from voicebox.models.layout import EngineRole, check_role, locate_for
 
 from .conftest import UseCatalog, entry, hub_source
 
@@ -34,6 +33,10 @@ def test_a_name_is_looked_up_and_its_role_is_checked(home: Path) -> None:
     with pytest.raises(ModelError, match="chat is an instruct model, not a recogniser") as caught:
         locate_for("stt", "chat")
     assert "models list --role stt" in caught.value.cure
+    (home / "chat" / "chat.gguf").unlink()
+    check_role("small", "chat")
+    with pytest.raises(ModelError, match="not a recogniser"):
+        check_role("stt", "chat")
 
 
 def test_a_path_that_is_a_name_is_a_name_unless_something_is_there(
@@ -61,14 +64,16 @@ def test_own_files_and_folders(tmp_path: Path) -> None:
     ("role", "files", "says"),
     [
         ("stt", ["readme.txt"], "it has no model.bin"),
+        ("stt", ["model.safetensors", "config.json"], "it has model.safetensors instead of model.bin"),
+        ("stt", ["model.bin"], "has no config.json"),
+        ("stt", ["model.bin", "config.json"], "has no tokenizer.json"),
+        ("stt", ["model.bin", "config.json", "tokenizer.json"], "has no vocabulary.json or vocabulary.txt"),
         ("small", ["readme.txt"], "holds no GGUF file"),
         ("small", ["model.safetensors"], "convert_hf_to_gguf.py"),
         ("small", ["a.gguf", "b.gguf"], r"several models \(a.gguf, b.gguf\)"),
     ],
 )
-def test_a_folder_that_is_not_such_a_model(
-    tmp_path: Path, role: Literal["stt", "small", "intent"], files: list[str], says: str
-) -> None:
+def test_a_folder_that_is_not_such_a_model(tmp_path: Path, role: EngineRole, files: list[str], says: str) -> None:
     with pytest.raises(ModelError, match=says):
         locate_for(role, put(tmp_path / "mine", *files))
 
@@ -81,9 +86,7 @@ def test_a_folder_that_is_not_such_a_model(
         ("intent", "model.bin", "is not a GGUF file"),
     ],
 )
-def test_a_file_that_is_not_such_a_model(
-    tmp_path: Path, role: Literal["stt", "small", "intent"], name: str, says: str
-) -> None:
+def test_a_file_that_is_not_such_a_model(tmp_path: Path, role: EngineRole, name: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         locate_for(role, put(tmp_path / "mine", name) / name)
 

@@ -11,7 +11,9 @@ from voicebox.models.catalog import Role, catalog
 from voicebox.models.fit import check_memory
 from voicebox.models.store import is_catalog_name, locate
 
-__all__ = ["locate_for"]
+__all__ = ["EngineRole", "check_role", "locate_for"]
+
+EngineRole = Literal["stt", "small", "intent"]
 
 _ROLES: dict[Role, tuple[Role, ...]] = {"small": ("small", "base"), "intent": ("intent", "small", "base")}
 """Roles of the catalog that can take a role: any GGUF can be tried as an instruct or intent model."""
@@ -26,14 +28,11 @@ _TORCH = ("model.safetensors", "pytorch_model.bin", "model.pt")
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 
 
-def locate_for(role: Literal["stt", "small", "intent"], name_or_path: str | Path) -> Path:
-    """As `store.locate`, for an engine of a role: the folder of a recogniser, the GGUF file of a language model.
-
-    A folder stands for the one GGUF file in it, model.bin for its folder. An intent model may be a folder of its own.
-    Voices: see `voicebox.models.voices`.
+def check_role(role: EngineRole, name_or_path: str | Path) -> None:
+    """Refuse a name of the catalog that cannot take a role, pulled or not.
 
     Raises:
-        ModelError: it is not here, is for another role, has another format, lacks a file, or is larger than memory.
+        ModelError: it is a model of another kind.
     """
     if is_catalog_name(name_or_path):
         model = catalog().get(str(name_or_path))
@@ -42,6 +41,18 @@ def locate_for(role: Literal["stt", "small", "intent"], name_or_path: str | Path
                 f"{model.name} is {_WORDS.get(model.role, f'a model of the role {model.role}')}, not {_WORDS[role]}",
                 cure=f"`voicebox models list --role {role}` shows those there are.",
             )
+
+
+def locate_for(role: EngineRole, name_or_path: str | Path) -> Path:
+    """As `store.locate`, for an engine of a role: the folder of a recogniser, the GGUF file of a language model.
+
+    A folder stands for the one GGUF file in it, model.bin for its folder. An intent model may be a folder of its own.
+    Voices: see `voicebox.models.voices`.
+
+    Raises:
+        ModelError: it is not here, is for another role, has another format, lacks a file, or is larger than memory.
+    """
+    check_role(role, name_or_path)
     path = locate(name_or_path)
     if role == "stt":
         return _whisper_folder(path)
@@ -60,11 +71,20 @@ def _whisper_folder(path: Path) -> Path:
             f"{path} is a file; a recogniser is a folder with model.bin, config.json, tokenizer.json and a vocabulary",
             cure="Convert a Whisper checkpoint with ct2-transformers-converter, and name the folder.",
         )
-    if any((path / file).is_file() for file in ("config.json", "model.bin", *_TORCH)):
-        return path
-    raise ModelError(
-        f"{path} holds no Whisper model in CTranslate2's format: it has no model.bin", cure="Check the path."
-    )
+    if not (path / "model.bin").is_file():
+        found = next((file for file in _TORCH if (path / file).is_file()), None)
+        raise ModelError(
+            f"{path} holds no Whisper model in CTranslate2's format: it has "
+            + (f"{found} instead of model.bin" if found else "no model.bin"),
+            cure="Convert the checkpoint with ct2-transformers-converter." if found else "Check the path.",
+        )
+    for names in (("config.json",), ("tokenizer.json",), ("vocabulary.json", "vocabulary.txt")):
+        if not any((path / name).is_file() for name in names):
+            raise ModelError(
+                f"The Whisper model in {path} has no {' or '.join(names)}",
+                cure="Copy the file that belongs to the model there.",
+            )
+    return path
 
 
 def _gguf_file(path: Path) -> Path:
