@@ -100,7 +100,7 @@ def _train(args: argparse.Namespace, rows: Sequence[Row], more: Sequence[Row], w
             "out": args.out,
             "bytes": result.size,
             "seconds": result.seconds,
-            "texts": result.variants,
+            "texts": result.trained,
             "calibration": result.calibration,
             "beginnings": figures["beginnings"],
             "commits": figures["commits"],

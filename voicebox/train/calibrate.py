@@ -13,7 +13,7 @@ from voicebox.train.scoring import score_texts
 
 __all__ = ["Calibration", "calibrate", "rescale"]
 
-_GRID = np.geomspace(0.3, 4.0, 80)
+_GRID = np.geomspace(0.5, 4.0, 80)
 _TINY = 1e-12
 
 
@@ -46,8 +46,9 @@ def calibrate(
     whole: Sequence[tuple[str, str]],
     pauses: Sequence[tuple[str, float]],
     *,
-    rejected: float = 0.03,
-    limits: tuple[float, float] = (0.0, 1.0),
+    rejected: float = 0.02,
+    limits: tuple[float, float] = (0.05, 0.9),
+    rejects: bool = True,
 ) -> Calibration:
     """Fit the temperatures by likelihood, and the threshold by the share of in-scope texts that it rejects.
 
@@ -57,6 +58,7 @@ def calibrate(
         pauses: held-out (text, P(all is said)), beginnings of sentences among them.
         rejected: share of the in-scope texts to be below the threshold.
         limits: lowest and highest threshold.
+        rejects: whether the model was trained on out-of-scope texts; nothing is rejected otherwise.
     """
     names = list(model.labels)
     scored = score_texts(model, [text for text, _ in whole])
@@ -67,11 +69,9 @@ def calibrate(
     complete_temperature = _complete_temperature(model, pauses) if pauses else 1.0
     outside = names.index(OUT_OF_SCOPE)
     in_scope = 1.0 - rescale(scored.labels, temperature)[:, outside]
-    if not (wanted == outside).any() or not (wanted != outside).any():
-        threshold = 0.0
-    else:
-        quantile = float(np.quantile(in_scope[wanted != outside], rejected))
-        threshold = min(limits[1], max(limits[0], quantile))
+    inside = in_scope[wanted != outside]
+    quantile = float(np.quantile(inside, rejected)) if len(inside) else 0.5
+    threshold = min(limits[1], max(limits[0], quantile)) if rejects else 0.0
     return Calibration(round(temperature, 4), round(complete_temperature, 4), round(threshold, 6))
 
 

@@ -8,7 +8,6 @@ Learning without Forgetting); rows of new labels against their label alone.
 
 from __future__ import annotations
 
-import random
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,9 +16,9 @@ from pathlib import Path
 import torch
 
 from voicebox.llm.types import OUT_OF_SCOPE
-from voicebox.train.batches import Batcher, Variant, vary
+from voicebox.train.batches import Batcher
 from voicebox.train.calibrate import Calibration
-from voicebox.train.examples import hold_out, make_examples
+from voicebox.train.examples import Example, hold_out, make_examples
 from voicebox.train.export import Trained, read_intent_gguf
 from voicebox.train.extra import require_training_libraries
 from voicebox.train.finish import finish
@@ -31,7 +30,6 @@ from voicebox.train.wordpiece import WordPieces
 __all__ = ["FINETUNE_RECIPE", "finetune"]
 
 FINETUNE_RECIPE = Recipe(rate=1e-4, head_rate=2e-3, soft=0.5, warm_steps=30)
-_COPIES = 2
 _UNKNOWN = -20.0
 """Logit of a label that the former model did not have."""
 
@@ -46,7 +44,7 @@ def finetune(
     work: Path | None = None,
     recipe: Recipe = FINETUNE_RECIPE,
     rejected: float = 0.02,
-    limits: tuple[float, float] = (0.0, 1.0),
+    limits: tuple[float, float] = (0.05, 0.9),
     threads: int = 1,
     seed: int = 7,
     progress: Callable[[float, float], None] = lambda share, loss: None,
@@ -80,17 +78,16 @@ def finetune(
     trained = [row for row in rows if row.split == "train"]
     labels = [*sorted({*old.labels, *(row.intent for row in trained), *new_labels} - {OUT_OF_SCOPE}), OUT_OF_SCOPE]
     fitted, held = hold_out(make_examples(trained, labels), 0.08, seed)
-    variants = vary(fitted, _COPIES, random.Random(seed))
     torch.manual_seed(seed)
     net = old.net.grown(len(labels), [labels.index(label) for label in old.labels])
     pieces = WordPieces(old.vocabulary)
-    targets = _targets(old, labels, variants, [example.label for example in fitted], pieces)
+    targets = _targets(old, labels, fitted, pieces)
     folder = work or Path(tempfile.mkdtemp(prefix="voicebox-finetune-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         net = fit(
             net,
-            Batcher(fitted, variants, pieces, len(labels)),
+            Batcher(fitted, pieces, len(labels)),
             targets,
             budget_s=cpu_s,
             checkpoint=folder / "finetune.pt",
@@ -114,18 +111,16 @@ def finetune(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _targets(
-    old: Trained, labels: Sequence[str], variants: Sequence[Variant], wanted: Sequence[int], pieces: WordPieces
-) -> Targets:
-    """Labels, and the former model's logits for variants of examples whose label it knew."""
+def _targets(old: Trained, labels: Sequence[str], fitted: Sequence[Example], pieces: WordPieces) -> Targets:
+    """Labels, and the former model's logits for examples whose label it knew."""
     known = {labels.index(label) for label in old.labels}
-    targets = torch.tensor([wanted[variant.example] for variant in variants])
-    taught = torch.tensor([int(target) in known for target in targets])
-    logits = torch.full((len(variants), len(labels)), _UNKNOWN)
+    targets = torch.tensor([example.label for example in fitted])
+    taught = torch.tensor([example.label in known for example in fitted])
+    logits = torch.full((len(fitted), len(labels)), _UNKNOWN)
     columns = torch.tensor([labels.index(label) for label in old.labels])
     rows = torch.nonzero(taught).squeeze(1)
     if len(rows):
-        answers = _logits(old.net, pieces, [variants[int(row)].text for row in rows])
+        answers = _logits(old.net, pieces, [fitted[int(row)].text for row in rows])
         logits[rows.unsqueeze(1), columns.unsqueeze(0)] = answers
     return Targets(targets, logits, taught=taught)
 

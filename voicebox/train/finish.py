@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voicebox.llm.intent_encoder import EncoderIntentModel
+from voicebox.llm.types import OUT_OF_SCOPE
 from voicebox.train.calibrate import Calibration, calibrate
 from voicebox.train.examples import Example, prefix_tree
 from voicebox.train.export import Trained, quantize, rewrite_metadata, write_intent_gguf
@@ -24,7 +25,7 @@ def finish(
     name: str,
     seed: int,
     rejected: float,
-    limits: tuple[float, float] = (0.0, 1.0),
+    limits: tuple[float, float] = (0.05, 0.9),
 ) -> Calibration:
     """Write, quantize, calibrate through llama.cpp; `out` appears whole or not at all.
 
@@ -47,7 +48,11 @@ def finish(
     try:
         whole = [(example.text, trained.labels[example.label]) for example in held]
         ends = pauses(held, known, len(trained.labels), seed)
-        calibration = calibrate(model, whole, ends, rejected=rejected, limits=limits) if whole else Calibration()
+        outside = trained.labels.index(OUT_OF_SCOPE)
+        rejects = any(example.label == outside for example in known)
+        calibration = Calibration()
+        if whole:
+            calibration = calibrate(model, whole, ends, rejected=rejected, limits=limits, rejects=rejects)
     finally:
         model.close()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -45,10 +45,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is known of every variant.
+    """What is known of every example.
 
-    `labels` (n,) int64; from a teacher, if there is one, `logits` (n, labels) and `vectors` (n, width). `taught` (n,)
-    bool says for which variants the teacher's logits count; for all if it is None.
+    `labels` (n,) int64; from a teacher, if there is one, `logits` (n, labels) and `vectors` (n, width) of the text as
+    it was written. `taught` (n,) bool says for which examples the teacher's logits count; for all if it is None.
     """
 
     labels: Tensor
@@ -78,7 +78,7 @@ def fit(
     Args:
         net: the model, on the device that is to train it; changed in place.
         batcher: makes batches.
-        targets: labels and teacher of the batcher's variants.
+        targets: labels and teacher of the batcher's examples.
         budget_s: how long; the learning rate falls to zero over it.
         checkpoint: written now and then, read at the start where it is there; the caller removes it.
         seed: of all chance.
@@ -135,19 +135,19 @@ def fit(
 def _loss(net: IntentNet, batch: Batch, targets: Targets, recipe: Recipe, device: torch.device) -> Tensor:
     states, out = net(batch.tokens.to(device), batch.mask.to(device))
     logits, complete = out[:, :-1], out[:, -1]
-    full = len(batch.variants)
-    losses = F.cross_entropy(logits[:full], targets.labels[batch.variants].to(device), reduction="none")
+    full = len(batch.examples)
+    losses = F.cross_entropy(logits[:full], targets.labels[batch.examples].to(device), reduction="none")
     if targets.logits is not None:
         heat = recipe.temperature
-        teacher = F.softmax(targets.logits[batch.variants].to(device) / heat, dim=-1)
+        teacher = F.softmax(targets.logits[batch.examples].to(device) / heat, dim=-1)
         soft = F.kl_div(F.log_softmax(logits[:full] / heat, dim=-1), teacher, reduction="none").sum(dim=-1) * heat**2
         share = torch.full_like(losses, recipe.soft)
         if targets.taught is not None:
-            share = share * targets.taught[batch.variants].to(device)
+            share = share * targets.taught[batch.examples].to(device)
         losses = (1.0 - share) * losses + share * soft
     loss = losses.mean()
     if targets.vectors is not None and net.semantic is not None:
-        wanted = targets.vectors[batch.variants].to(device, torch.float32)
+        wanted = targets.vectors[batch.examples].to(device, torch.float32)
         loss = loss + recipe.semantic * (1.0 - F.cosine_similarity(net.semantic(states[:full]), wanted, dim=-1).mean())
     if len(batch.prefix_labels):
         loss = loss + recipe.prefix * F.cross_entropy(logits[full:], batch.prefix_labels.to(device))

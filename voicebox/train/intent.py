@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-from voicebox.train.batches import Batcher, Variant, vary
+from voicebox.train.batches import Batcher
 from voicebox.train.calibrate import Calibration
 from voicebox.train.encoder import Encoder, Shape
 from voicebox.train.examples import Example, hold_out, label_names, make_examples
@@ -30,9 +29,6 @@ __all__ = ["Progress", "Result", "Settings", "train_intent"]
 Progress = Callable[[str, float, str], None]
 """Gets the stage ("teacher", "training", …), the share of it that is done, and a word about it."""
 
-_TEACHING = 0.2
-"""Share of the time that the teacher's vectors of changed texts may take."""
-_MOST_COPIES = 8
 _FINISHING_S = 20.0
 
 
@@ -67,7 +63,7 @@ class Settings:
     beginnings: float = 0.5
     holdout: float = 0.08
     rejected: float = 0.02
-    limits: tuple[float, float] = (0.0, 1.0)
+    limits: tuple[float, float] = (0.05, 0.9)
     seed: int = 7
     threads: int = 1
     gpu: bool = True
@@ -76,12 +72,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came out: labels, examples that trained and that calibrated, texts with changed ones, time in seconds."""
+    """What came out: labels, number of texts that trained, texts that calibrated, time in seconds, size in bytes."""
 
     labels: list[str]
     trained: int
     held: list[tuple[str, str]]
-    variants: int
     calibration: Calibration
     teacher: str
     device: str
@@ -110,26 +105,17 @@ def train_intent(rows: Sequence[Row], settings: Settings, progress: Progress) ->
 
     plan = _Plan(settings.work / f"plan-{key}.json")
     cache = VectorCache(settings.work, teacher) if teacher else None
-    if cache:
-        known = seconds(device)
-        cache.encode([e.text for e in fitted], lambda share: progress("teacher", share, f"{len(fitted)} texts"))
-        per_text = max(1e-4, (seconds(device) - known) / len(fitted))
-        room = _TEACHING * settings.minutes * 60.0 / per_text / len(fitted)
-        copies = plan.keep("copies", min(_MOST_COPIES, int(room)))
-    else:
-        copies = 2 * _MOST_COPIES
-    variants = vary(fitted, int(copies), random.Random(settings.seed))
-    targets = _targets(fitted, variants, len(labels), cache, progress)
+    targets = _targets(fitted, len(labels), cache, progress)
     torch.manual_seed(settings.seed)
-    net, vocabulary = _start(teacher, [v.text for v in variants], len(labels), settings)
+    net, vocabulary = _start(teacher, [example.text for example in fitted], len(labels), settings)
     pieces = WordPieces(vocabulary)
     checkpoint = settings.work / f"checkpoint-{key}.pt"
     if teacher and not checkpoint.is_file():
         progress("first head", 0.0, "")
         _first_head(net.to(device), pieces, fitted, targets.labels)
-    batcher = Batcher(fitted, variants, pieces, len(labels), beginnings=settings.beginnings)
+    batcher = Batcher(fitted, pieces, len(labels), beginnings=settings.beginnings)
     prepared = plan.keep("prepared_s", seconds(device) - began)
-    budget = max(5.0, settings.minutes * 60.0 - prepared - min(_FINISHING_S, 6.0 * settings.minutes))
+    budget = max(1.0, settings.minutes * 60.0 - prepared - min(_FINISHING_S, 6.0 * settings.minutes))
     net = fit(
         net.to(device),
         batcher,
@@ -156,7 +142,6 @@ def train_intent(rows: Sequence[Row], settings: Settings, progress: Progress) ->
         labels=labels,
         trained=len(fitted),
         held=[(example.text, labels[example.label]) for example in held],
-        variants=len(variants),
         calibration=calibration,
         teacher=teacher.name if teacher else "",
         device=device.type,
@@ -189,17 +174,14 @@ def _key(examples: Sequence[Example], labels: Sequence[str], settings: Settings)
     return digest.hexdigest()[:12]
 
 
-def _targets(
-    fitted: Sequence[Example], variants: Sequence[Variant], labels: int, cache: VectorCache | None, progress: Progress
-) -> Targets:
-    wanted = torch.tensor([fitted[variant.example].label for variant in variants])
+def _targets(fitted: Sequence[Example], labels: int, cache: VectorCache | None, progress: Progress) -> Targets:
+    wanted = torch.tensor([example.label for example in fitted])
     if cache is None:
         return Targets(wanted)
-    texts = [variant.text for variant in variants]
+    texts = [example.text for example in fitted]
     vectors = cache.encode(texts, lambda share: progress("teacher", share, f"{len(texts)} texts"))
-    count = len(fitted)
-    weights = torch.tensor([example.weight for example in fitted])
-    head = fit_head(vectors[:count], wanted[:count], weights, labels)
+    progress("teacher's head", 0.0, "")
+    head = fit_head(vectors, wanted, torch.tensor([example.weight for example in fitted]), labels)
     return Targets(wanted, head_logits(vectors, head), vectors)
 
 
@@ -210,7 +192,7 @@ def _first_head(net: IntentNet, pieces: WordPieces, fitted: Sequence[Example], l
     norm = float(states.norm(dim=-1).mean())
     weights = torch.tensor([example.weight for example in fitted])
     # The regression sees vectors of length one; those of a text differ little in length.
-    head = fit_head(states / norm, labels[: len(fitted)], weights, net.labels)
+    head = fit_head(states / norm, labels, weights, net.labels)
     with torch.no_grad():
         net.head.weight[:-1] = (head[:-1].T * (HEAD_SCALE / norm)).to(net.head.weight.device)
         net.head.bias[:-1] = head[-1].to(net.head.bias.device)

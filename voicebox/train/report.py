@@ -128,8 +128,8 @@ def _body(result: Result, settings: Settings) -> str:
 def _recipe(result: Result, settings: Settings) -> list[str]:
     recipe = settings.recipe
     lines = [
-        f"{result.trained:,} texts train, {len(result.held):,} more (whole groups) calibrate; "
-        f"{result.variants:,} texts with changed ones: words misheard, lost, doubled, fillers, digits for words.",
+        f"{result.trained:,} texts train, {len(result.held):,} more (whole groups) calibrate. Half of what is trained "
+        "on is changed anew each time: words misheard, lost, doubled, fillers, digits for words.",
     ]
     if result.teacher:
         lines.append(
@@ -150,8 +150,8 @@ def _recipe(result: Result, settings: Settings) -> list[str]:
 
 def _notes(result: Result, sets: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
     notes = []
-    if not any(label == OUT_OF_SCOPE for _, label in result.held):
-        notes.append("No out-of-scope rows were held out: nothing is rejected (threshold 0).")
+    if not result.calibration.threshold:
+        notes.append("It had no out-of-scope rows to learn from: nothing is rejected (threshold 0).")
     if list(sets) == ["held out, calibrated on"]:
         notes.append("No rows were kept for measuring alone: the figures are of the rows that calibrated the model.")
     if not sets:
