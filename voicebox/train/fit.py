@@ -37,7 +37,7 @@ class Recipe:
     temperature: float = 2.0
     semantic: float = 1.0
     prefix: float = 0.4
-    complete: float = 0.5
+    complete: float = 1.0
     decay: float = 0.01
     warm_steps: int = 100
     save_every_s: float = 60.0

@@ -60,7 +60,7 @@ class Settings:
     minutes: float = 20.0
     layers: int = 3
     vocabulary: int = 12288
-    beginnings: float = 0.5
+    beginnings: float = 0.75
     holdout: float = 0.08
     rejected: float = 0.02
     limits: tuple[float, float] = (0.05, 0.9)
