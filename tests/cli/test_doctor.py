@@ -30,6 +30,21 @@ def test_what_is_missing_comes_with_its_cure(
     assert found["stt"] is None
 
 
+def test_a_model_that_does_not_fit_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VOICEBOX_MODELS_DIR", str(tmp_path))
+    monkeypatch.setenv("VOICEBOX_CHAT__MODEL", "llama-3.1-8b-instruct")
+    monkeypatch.setattr("voicebox.models.store.free_disk", lambda: 1_000_000_000)
+    _, found = _doctor(capsys, "--no-measure")
+    problem = found["problems"][-1]  # type: ignore[index]
+    assert "llama-3.1-8b-instruct-q4_k_m does not fit this machine: it needs" in problem
+    assert "models list --role small" in problem
+    monkeypatch.setenv("VOICEBOX_MODELS__LEAN", "true")
+    _, found = _doctor(capsys, "--no-measure")
+    assert not any("does not fit" in problem for problem in found["problems"])  # type: ignore[attr-defined]
+
+
 @pytest.mark.models
 def test_looking_loads_nothing(require_model: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
     require_model(VOICE), require_model(TINY)

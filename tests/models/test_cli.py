@@ -145,7 +145,7 @@ def test_the_list_filters_and_tells_what_fits(
     assert main(["models", "pull", "talking", "--json"]) == 0
     capsys.readouterr()
     assert names("--installed") == ["talking"]
-    monkeypatch.setattr("voicebox.cli.models_list._free_disk", lambda: 1_000_000)
+    monkeypatch.setattr("voicebox.models.store.free_disk", lambda: 1_000_000)
     assert main(["models", "list", "--json", "--role", "voice"]) == 0
     fits = rows(capsys)[0]["fits"]
     assert isinstance(fits, dict)

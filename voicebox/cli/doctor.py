@@ -16,6 +16,7 @@ from voicebox.errors import ModelError, VoiceboxError
 from voicebox.models import store
 from voicebox.models.catalog import CatalogModel, catalog
 from voicebox.models.choose import Capacity, Choice, Measured, capacity, choose_stt
+from voicebox.models.fit import fit
 from voicebox.models.hardware import Hardware, hardware
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE, Audio
@@ -59,10 +60,12 @@ def run(args: argparse.Namespace) -> int:
     out = Output(args.json)
     settings = load_settings()
     models = [model for model in catalog().model if store.installed(model.name)]
-    found = Findings(hardware(), tuple(m.name for m in models), None, {}, None, None, None, _missing(models, settings))
+    missing, unfit = _missing(models, settings), _unfit(settings, hardware())
+    found = Findings(hardware(), tuple(m.name for m in models), None, {}, None, None, None, missing)
     if not args.no_measure and not found.problems:
         out.note("Measuring: some seconds.")
         found = _measure(found, models, settings)
+    found = replace(found, problems=(*found.problems, *unfit))
     if not args.json:
         _print(out, found)
     out.summary({**asdict(found), "expected": _expected(found.expected)}, "")
@@ -84,6 +87,21 @@ def _missing(models: Sequence[CatalogModel], settings: Settings) -> tuple[str, .
     return tuple(str(problem) for problem in problems)
 
 
+def _unfit(settings: Settings, machine: Hardware) -> tuple[str, ...]:
+    """Models that the settings name and that this machine cannot hold."""
+    problems: list[VoiceboxError] = []
+    wanted = {settings.stt.model, settings.tts.voice, *(() if settings.models.lean else (settings.chat.model,))}
+    for name in sorted(wanted):
+        if name not in catalog():
+            continue
+        model = catalog().get(name)
+        fits = fit(model, machine, free_disk=store.free_disk(), installed=store.installed(name))
+        if not fits.ok:
+            cure = f"Choose another: `voicebox models list --role {model.role}` shows which fit."
+            problems.append(ModelError(f"{model.name} does not fit this machine: it {fits.problem}", cure=cure))
+    return tuple(str(problem) for problem in problems)
+
+
 def _measure(found: Findings, models: Sequence[CatalogModel], settings: Settings) -> Findings:
     """Load what would be used, one after the other, and time it."""
     name, language, cores = settings.tts.voice, settings.stt.language, found.machine.cores
@@ -97,7 +115,7 @@ def _measure(found: Findings, models: Sequence[CatalogModel], settings: Settings
     found = replace(found, voice=name, voice_ms_per_s=voice_ms_per_s)
     problems: list[str] = []
     # More parameters, fewer errors: whisper's family is ordered by size.
-    recognizers = sorted((m for m in models if m.role == "stt"), key=lambda m: m.memory_mb or 0, reverse=True)
+    recognizers = sorted((m for m in models if m.role == "stt"), key=lambda m: m.parameters_m or 0, reverse=True)
     measured = _decode_times(recognizers, resample(spoken.audio, spoken.rate, SAMPLE_RATE), language, problems)
     found = replace(found, partial_ms={m.name: m.partial_ms for m in measured}, problems=tuple(problems))
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from typing import get_args
 
 from rich.table import Table
@@ -23,7 +22,7 @@ def run_list(args: argparse.Namespace, out: Output) -> int:
     table.add_column("name", no_wrap=True)
     for heading in ("role", "MB", "here", "fits", "speed", "licence", "languages"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
-    machine, free_disk = hardware(), _free_disk()
+    machine, free_disk = hardware(), store.free_disk()
     roles = get_args(Role)
     models = sorted((m for m in catalog().model if _asked(m, args)), key=lambda m: roles.index(m.role))
     here = 0
@@ -51,14 +50,6 @@ def _asked(model: CatalogModel, args: argparse.Namespace) -> bool:
         if not known & {wanted, "multilingual"}:
             return False
     return not args.installed or store.installed(model.name)
-
-
-def _free_disk() -> int:
-    """Bytes free where models are, or will be."""
-    folder = store.models_dir()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def _cells(model: CatalogModel, installed: bool, fits: Fit) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from voicebox.resources import resource_dir
 
 __all__ = [
     "configure",
+    "free_disk",
     "installed",
     "installed_files",
     "is_catalog_name",
@@ -45,6 +46,14 @@ def models_dir() -> Path:
 def model_folder(name: str) -> Path:
     """The folder of one catalog model, present or not."""
     return models_dir() / name
+
+
+def free_disk() -> int:
+    """Bytes free where the models are, or will be."""
+    folder = models_dir()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def _shipped(model: CatalogModel) -> Path | None:
