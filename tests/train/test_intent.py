@@ -19,6 +19,7 @@ from voicebox.train.export import Trained, quantize, read_intent_gguf, write_int
 from voicebox.train.finetune import finetune  # noqa: E402
 from voicebox.train.fit import Recipe  # noqa: E402
 from voicebox.train.intent import Result, Settings, train_intent  # noqa: E402
+from voicebox.train.made import made_small  # noqa: E402
 from voicebox.train.net import IntentNet, pad  # noqa: E402
 from voicebox.train.report import measure_and_describe  # noqa: E402
 from voicebox.train.rows import DataError, Row  # noqa: E402
@@ -189,7 +190,7 @@ def test_a_tiny_data_set_trains_in_seconds_and_classifies(trained: tuple[Setting
 def test_the_card_says_what_was_measured(trained: tuple[Settings, Result]) -> None:
     settings, result = trained
     more = {"more.jsonl": [Row("set the timer for 5 minutes", "timer", split="val")]}
-    report = measure_and_describe(result, settings, _rows(), more, "voicebox train intent …", _quiet)
+    report = measure_and_describe(made_small(result, settings), _rows(), more, "voicebox train intent …", _quiet)
     card = settings.out.with_suffix(".md").read_text()
     assert report.sets["validation rows"].n == 3
     assert report.sets["more.jsonl"].n == 1

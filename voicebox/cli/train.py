@@ -16,6 +16,7 @@ from voicebox.errors import ConfigError
 from voicebox.models.store import locate
 
 if TYPE_CHECKING:
+    from voicebox.train.report import Made
     from voicebox.train.rows import Row
 
 __all__ = ["add_parser"]
@@ -31,7 +32,13 @@ def add_parser(subparsers: Any) -> None:
         description="Train, calibrate, quantize and measure an intent model; writes MODEL.gguf, its card and its plot.",
     )
     intent.add_argument("--data", type=Path, required=True, metavar="FILE", help="JSON lines of text and intent")
-    intent.add_argument("--out", type=Path, required=True, metavar="MODEL", help="the model to write (.gguf)")
+    intent.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="MODEL",
+        help="the model to write (.gguf; a folder for several bases)",
+    )
     intent.add_argument("--eval", type=Path, metavar="FILE", help="more rows that only measure")
     intent.add_argument("--teacher", metavar="MODEL", help="a public sentence encoder (minilm, or its folder)")
     intent.add_argument("--base", metavar="MODEL[,…]", help="use these models' own features instead of a small model")
@@ -52,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from voicebox.train.extra import require_training_libraries
     from voicebox.train.rows import check_measured, read_rows
 
-    if args.out.suffix != ".gguf":
+    if args.base and args.teacher:
+        raise ConfigError("--base and --teacher are two ways; choose one")
+    if not args.base and args.out.suffix != ".gguf":
         raise ConfigError(f"--out {args.out} is no .gguf file")
     for name, low, high in (("minutes", 0.05, 1e5), ("layers", 1, 48), ("vocabulary", 300, 1e6), ("threads", 1, 512)):
         if not low <= getattr(args, name) <= high:
@@ -60,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
     rows = read_rows(args.data, drop_conflicts=args.drop_conflicts)
     more = read_rows(args.eval, measure_only=True) if args.eval else []
     check_measured(rows, more, str(args.eval))
-    require_training_libraries()
+    if args.base:
+        require_training_libraries("gguf")
+    else:
+        require_training_libraries()
     work = args.work or Path(tempfile.mkdtemp(prefix="voicebox-train-"))
     try:
         return _train(args, rows, more, work)
@@ -70,10 +82,44 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, rows: Sequence[Row], more: Sequence[Row], work: Path) -> int:
-    from voicebox.train.intent import Settings, train_intent
     from voicebox.train.report import measure_and_describe
 
     output = Output(args.json)
+    output.note(f"{len(rows)} rows, {len({row.intent for row in rows})} labels")
+    with _Stages(output) as stages:
+        made = _make(args, rows, work, stages)
+        evaluated = {args.eval.name: more} if more else {}
+        report = measure_and_describe(made, rows, evaluated, _command(args), stages.show)
+    figures = report.figures()
+    for name, measured in figures["sets"].items():
+        output.row({"set": name, **measured})
+    card = args.out.with_suffix(".md")
+    if not output.as_json:
+        output.console.print(card.read_text(encoding="utf-8"))
+    output.summary(
+        {
+            "out": args.out,
+            "bytes": made.size,
+            "seconds": made.seconds,
+            "calibration": made.calibration,
+            "beginnings": figures["beginnings"],
+            "commits": figures["commits"],
+        },
+        f"Wrote {args.out}, {card.name} and the plot",
+    )
+    return 0
+
+
+def _make(args: argparse.Namespace, rows: Sequence[Row], work: Path, stages: _Stages) -> Made:
+    from voicebox.train.made import made_of_bases, made_small
+
+    if args.base:
+        from voicebox.train.base.train import BaseSettings, train_from_bases
+
+        bases = BaseSettings(out=args.out, work=work, seed=args.seed, threads=args.threads)
+        return made_of_bases(train_from_bases(args.base, rows, bases, stages.show), bases)
+    from voicebox.train.intent import Settings, train_intent
+
     settings = Settings(
         out=args.out,
         work=work,
@@ -85,29 +131,7 @@ def _train(args: argparse.Namespace, rows: Sequence[Row], more: Sequence[Row], w
         threads=args.threads,
         gpu=not args.cpu,
     )
-    output.note(f"{len(rows)} rows, {len({row.intent for row in rows})} labels")
-    with _Stages(output) as stages:
-        result = train_intent(rows, settings, stages.show)
-        evaluated = {args.eval.name: more} if more else {}
-        report = measure_and_describe(result, settings, rows, evaluated, _command(args), stages.show)
-    figures = report.figures()
-    for name, measured in figures["sets"].items():
-        output.row({"set": name, **measured})
-    if not output.as_json:
-        output.console.print(args.out.with_suffix(".md").read_text(encoding="utf-8"))
-    output.summary(
-        {
-            "out": args.out,
-            "bytes": result.size,
-            "seconds": result.seconds,
-            "texts": result.trained,
-            "calibration": result.calibration,
-            "beginnings": figures["beginnings"],
-            "commits": figures["commits"],
-        },
-        f"Wrote {args.out}",
-    )
-    return 0
+    return made_small(train_intent(rows, settings, stages.show), settings)
 
 
 class _Stages:
@@ -139,11 +163,14 @@ class _Stages:
 def _command(args: argparse.Namespace) -> str:
     """The command without what only this machine has."""
     parts = ["voicebox train intent", f"--data {args.data.name}", f"--out {args.out.name}"]
+    if args.base:
+        parts.append(f"--base {','.join(Path(base).name for base in args.base.split(','))}")
     if args.teacher:
         parts.append(f"--teacher {Path(args.teacher).name}")
     if args.eval:
         parts.append(f"--eval {args.eval.name}")
-    parts.append(f"--minutes {args.minutes:g}")
+    if not args.base:
+        parts.append(f"--minutes {args.minutes:g}")
     for name, usual in (("layers", 3), ("vocabulary", 12288), ("seed", 7)):
         if getattr(args, name) != usual:
             parts.append(f"--{name} {getattr(args, name)}")

@@ -52,7 +52,7 @@ def model_card(card: Card, rows: Sequence[Row]) -> str:
         "| origin | licence | rows that train | rows that measure |",
         "|---|---|---|---|",
         *_origins(rows),
-        *(f"| {name} (teacher; where the weights start) | {licence} | | |" for name, licence in card.parents),
+        *(f"| {name} (weights) | {licence} | | |" for name, licence in card.parents),
         "",
         "## Recipe",
         "",

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from voicebox.llm.intent_encoder import EncoderIntentModel
-from voicebox.llm.types import OUT_OF_SCOPE
+from voicebox.llm.open_intent import open_intent_model
+from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
+from voicebox.train.calibrate import Calibration
 from voicebox.train.card import Card, model_card
-from voicebox.train.intent import Progress, Result, Settings
 from voicebox.train.measure import Beginning, Bin, Commits, Measured, early_commits, measure, measure_beginnings
 from voicebox.train.plot import reliability_svg
 from voicebox.train.rows import Row
 
-__all__ = ["Report", "measure_and_describe"]
+__all__ = ["Made", "Report", "measure_and_describe"]
 
+Progress = Callable[[str, float, str], None]
 _SAMPLE = 600
+_HELD = "held out, calibrated on"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A model that was just written, and what its card is to say.
+
+    `held` are the rows that calibrated it; `body` says in a sentence what it is, `recipe` how it was made, line by
+    line; `parents` are models that it was made from, with their licences; `seconds` are of `clock`.
+    """
+
+    out: Path
+    held: Sequence[tuple[str, str]]
+    calibration: Calibration
+    body: str
+    recipe: Sequence[str]
+    parents: Sequence[tuple[str, str]]
+    size: int
+    seconds: float
+    clock: str
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +61,7 @@ class Report:
 
 
 def measure_and_describe(
-    result: Result,
-    settings: Settings,
+    made: Made,
     rows: Sequence[Row],
     evaluated: Mapping[str, Sequence[Row]],
     command: str,
@@ -49,52 +70,53 @@ def measure_and_describe(
     """Measure the model and write its card (`.md`) and reliability plot (`.svg`) beside it, whole or not at all.
 
     Args:
-        result: what `train_intent` returned.
-        settings: what it was given.
+        made: the model.
         rows: the rows of the data file.
         evaluated: more rows to measure, by name.
         command: how to make the model, for the card.
         progress: gets the share that is done.
     """
     sets: dict[str, list[tuple[str, str]]] = {}
-    if result.held:
-        sets["held out, calibrated on"] = result.held
+    if made.held:
+        sets[_HELD] = list(made.held)
     validation = [(row.text, row.intent) for row in rows if row.split == "val"]
     if validation:
         sets["validation rows"] = validation
     sets |= {name: [(row.text, row.intent) for row in more] for name, more in evaluated.items() if more}
-    model = EncoderIntentModel(settings.out)
+    model = open_intent_model(made.out)
     try:
-        report, bins = _measure(model, sets, result.calibration.threshold, settings.seed, progress)
+        report, bins = _measure(model, sets, made.calibration.threshold, made.seed, progress)
     finally:
-        model.close()
-    plot = settings.out.with_suffix(".svg")
+        close = getattr(model, "close", None)
+        if close is not None:
+            close()
+    beside = made.out.with_suffix("") if made.out.suffix == ".gguf" else made.out
+    plot = beside.with_name(beside.name + ".svg")
     card = Card(
-        name=settings.out.stem,
-        body=_body(result, settings),
-        recipe=_recipe(result, settings),
+        name=beside.name,
+        body=made.body,
+        recipe=made.recipe,
         command=command,
-        calibration=result.calibration,
+        calibration=made.calibration,
         sets=report.sets,
         beginnings=report.beginnings,
         commits=report.commits,
-        size=result.size,
-        seconds=result.seconds,
-        clock="processor time" if result.device == "cpu" else f"time on a {result.device} device",
-        parents=[(result.teacher, "see its own card")] if result.teacher else [],
+        size=made.size,
+        seconds=made.seconds,
+        clock=made.clock,
+        parents=made.parents,
         plot=plot.name if bins else "",
-        notes=_notes(result, sets),
+        notes=_notes(made, sets),
     )
     if bins:
-        _write(plot, reliability_svg(f"{settings.out.stem}, {list(sets)[-1]}", bins))
-    _write(
-        settings.out.with_suffix(".md"), model_card(card, [*rows, *(r for more in evaluated.values() for r in more)])
-    )
+        _write(plot, reliability_svg(f"{beside.name}, {list(sets)[-1]}", bins))
+    every = [*rows, *(row for more in evaluated.values() for row in more)]
+    _write(beside.with_name(beside.name + ".md"), model_card(card, every))
     return report
 
 
 def _measure(
-    model: EncoderIntentModel,
+    model: IntentModel,
     sets: Mapping[str, Sequence[tuple[str, str]]],
     threshold: float,
     seed: int,
@@ -117,42 +139,11 @@ def _measure(
     return Report(figures, beginnings, commits), bins
 
 
-def _body(result: Result, settings: Settings) -> str:
-    start = f"the first {settings.layers} layers of {result.teacher}" if result.teacher else "random weights"
-    return (
-        f"A BERT of {settings.layers} layers (started from {start}) with a linear head, Q8_0, run by llama.cpp in one "
-        "pass per text: the intent, and whether all of it is said. It generates nothing."
-    )
-
-
-def _recipe(result: Result, settings: Settings) -> list[str]:
-    recipe = settings.recipe
-    lines = [
-        f"{result.trained:,} texts train, {len(result.held):,} more (whole groups) calibrate. Half of what is trained "
-        "on is changed anew each time: words misheard, lost, doubled, fillers, digits for words.",
-    ]
-    if result.teacher:
-        lines.append(
-            f"Distillation: {1 - recipe.soft:.1f} cross-entropy and {recipe.soft:.1f} of the distribution (temperature "
-            f"{recipe.temperature:g}) of a softmax regression on {result.teacher}'s vectors; these vectors are a "
-            "target of their own."
-        )
-    lines += [
-        f"Beginnings: {settings.beginnings:g} per text, with soft labels from the tree of all texts; the same tree "
-        "gives P(complete).",
-        f"AdamW, {recipe.batch} texts a step, rate {recipe.rate:g} (head {recipe.head_rate:g}) falling to zero, moving "
-        f"average of the weights; seed {settings.seed}.",
-        "Quantized by llama.cpp; temperatures and threshold are set on the held-out texts through llama.cpp, the "
-        f"threshold so that {100 * settings.rejected:g} % of them are rejected.",
-    ]
-    return lines
-
-
-def _notes(result: Result, sets: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
+def _notes(made: Made, sets: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
     notes = []
-    if not result.calibration.threshold:
+    if not made.calibration.threshold:
         notes.append("It had no out-of-scope rows to learn from: nothing is rejected (threshold 0).")
-    if list(sets) == ["held out, calibrated on"]:
+    if list(sets) == [_HELD]:
         notes.append("No rows were kept for measuring alone: the figures are of the rows that calibrated the model.")
     if not sets:
         notes.append("Too few rows to hold any out: neither calibrated nor measured.")
