@@ -159,6 +159,7 @@ class Hub(Server):
         self.etag: str | None = None
         self.main = "0" * 40
         self.gated: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.tokens: set[str] = set()
         self.small_at_once = False
         self.stated_size = True
@@ -176,6 +177,14 @@ class Hub(Server):
             handler.send_response(403 if token else 401)
             handler.send_header("X-Error-Code", "GatedRepo")
             handler.send_header("X-Error-Message", f"Access to model {repo} is restricted.")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
+        if repo in self.moved:
+            self.requests.append((handler.command, unquote(handler.path)))
+            self.asked.append(handler.headers)
+            handler.send_response(307)
+            handler.send_header("Location", handler.path.replace(repo, self.moved[repo]))
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from voicebox.errors import ModelError
 from voicebox.models.catalog import KnownFile
-from voicebox.models.progress import Progress
+from voicebox.models.progress import Progress, PullStoppedError
 from voicebox.models.pull import pull
 from voicebox.models.record import RECORD_NAME, read_record
 from voicebox.models.store import installed, locate, remove
@@ -253,4 +255,48 @@ def test_two_files_of_the_same_content(home: Path, hub: Hub) -> None:
     put(hub, NOW, {"config.json": b'{"a": 1}', "model.bin": b'{"a": 1}'})
     pull("m")
     assert (home / "m" / "config.json").read_bytes() == (home / "m" / "model.bin").read_bytes() == b'{"a": 1}'
+    assert verify("m").ok
+
+
+def test_an_interrupted_first_pull_is_resumed_by_the_next(home: Path, hub: Hub) -> None:
+    stop = threading.Event()
+
+    def after_some(now: Progress) -> None:
+        if now.done > 100_000:
+            stop.set()
+
+    with pytest.raises(PullStoppedError):
+        pull("g", progress=after_some, cancel=stop)
+    assert not (home / "g").exists()
+    held = (home / ".pull" / "g" / f"{digest(GGUF)}.http").stat().st_size
+    hub.asked.clear()
+    pull("g")
+    assert locate("g").read_bytes() == GGUF
+    assert f"bytes={held}-" in [headers.get("Range") for headers in hub.asked]
+
+
+def test_a_disk_too_small_for_what_the_hub_states(home: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = (32 << 20) + 100_000
+    monkeypatch.setattr(
+        "voicebox.models.pull.shutil.disk_usage", lambda _p: shutil._ntuple_diskusage(10**9, 10**9 - free, free)
+    )
+    with pytest.raises(ModelError, match="The disk is full: g needs more room") as caught:
+        pull("g")
+    assert "VOICEBOX_MODELS_DIR" in caught.value.cure
+    assert not any(method == "GET" for method, _ in hub.requests)
+
+
+def test_the_second_source_is_for_other_file_names(home: Path, hub: Hub, use_catalog: UseCatalog) -> None:
+    use_catalog(
+        MODELS.partition('[[model]]\nname = "g"')[0].replace('"config.json"', '"vocabulary.json"')
+        + '[[model.source]]\nkind = "hub"\nrepo = "org/repo"\n'
+        + 'files = [{ name = "vocabulary.txt" }, { name = "model.bin" }]\n'
+    )
+    hub.add("org/repo", NOW, "vocabulary.txt", b"a\nb\n")
+    notes: list[str] = []
+    pull("m", note=notes.append)
+    assert notes[0] == (
+        "m: Hugging Face hub: it answers 404 for vocabulary.json; trying the Hugging Face hub, other files"
+    )
+    assert {path.name for path in (home / "m").iterdir()} == {"vocabulary.txt", "model.bin", RECORD_NAME}
     assert verify("m").ok

@@ -8,6 +8,7 @@ import pytest
 
 from voicebox.cli.main import main
 from voicebox.errors import ModelError
+from voicebox.models.progress import Reporter
 from voicebox.models.pull import pull
 
 from .conftest import Hub, UseCatalog, content, entry, hub_source
@@ -76,9 +77,40 @@ def test_a_repository_that_is_not_public(hub: Hub) -> None:
         pull("m")
 
 
-def test_a_server_in_trouble(hub: Hub) -> None:
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the pull would wait between its attempts."""
+    seconds: list[float] = []
+
+    def pause(reporter: Reporter, wait_s: float) -> None:
+        seconds.append(wait_s)
+        reporter.check()
+
+    monkeypatch.setattr(Reporter, "pause", pause)
+    return seconds
+
+
+def test_a_hub_in_trouble_is_asked_again(home: Path, hub: Hub, waits: list[float]) -> None:
     hub.gated.clear()
-    hub.heads = [500]
+    hub.heads = [429, 503]
+    pull("m")
+    assert (home / "m" / "model.gguf").read_bytes() == FILES["model.gguf"]
+    assert waits == [1.0, 2.0]
+
+
+def test_a_hub_that_stays_in_trouble_is_given_up(hub: Hub, waits: list[float]) -> None:
+    hub.gated.clear()
+    hub.heads = [500] * 10
     with pytest.raises(ModelError, match=r"it answers 500 for model\.gguf") as caught:
         pull("m")
     assert "--source PATH" in caught.value.cure
+    assert len(waits) == 2
+
+
+def test_a_repository_that_moved_is_followed(home: Path, hub: Hub) -> None:
+    hub.gated.clear()
+    hub.moved = {"org/gated": "org/new-name"}
+    hub.add("org/new-name", "a" * 40, "model.gguf", FILES["model.gguf"])
+    pull("m")
+    assert (home / "m" / "model.gguf").read_bytes() == FILES["model.gguf"]
+    assert ("GET", f"/org/new-name/resolve/{'a' * 40}/model.gguf") in hub.requests

