@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from voicebox.skills.own.record import TrainingRecord, file_sha256, read_record,
 from voicebox.skills.own.skill import OwnSkill
 from voicebox.skills.registry import Registry, default_registry
 from voicebox.skills.state import Household
+from voicebox.skills.types import Intent
 from voicebox.stt.lexicon import Lexicon
 
-__all__ = ["INTENT_MODEL", "Repertoire", "RepertoireLoader", "Watch"]
+__all__ = ["INTENT_MODEL", "Repertoire", "RepertoireLoader", "Watch", "with_examples"]
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,15 @@ class RepertoireLoader:
         self._base = base or settings.intent.model or INTENT_MODEL
         self.folder = skills_folder(settings.skills.dir)
 
+    @property
+    def base(self) -> Path:
+        """The intent model that own skills come on top of.
+
+        Raises:
+            ModelError: it is not there.
+        """
+        return locate_for("intent", self._base)
+
     def load(self, before: OwnSkills | None = None) -> Repertoire:
         """Load skills and model. Skill files with errors cost their skill only, and are named in the log.
 
@@ -93,8 +103,24 @@ class RepertoireLoader:
             trained = 0
         return stamp(self.folder), trained
 
+    def trained(self, own: Sequence[OwnSkill]) -> frozenset[str]:
+        """The names of those own skills that the intent model was trained on as they are now."""
+        record = self._record(self.base) if own else None
+        return frozenset(skill.name for skill in own if record is not None and record.knows(skill))
+
+    def examples(self, own: Sequence[OwnSkill]) -> IntentModel:
+        """The untrained model with own skills known by their examples.
+
+        Raises:
+            ModelError: there is no intent model, or it cannot be used.
+        """
+        intents = default_registry(self._household, own).intents()
+        model = open_intent_model(self.base, intents=intents)
+        names = {intent.name for skill in own for intent in skill.intents} - set(model.labels)
+        return with_examples(model, intents, names) if names else model
+
     def _model(self, registry: Registry, own: list[OwnSkill]) -> tuple[IntentModel, tuple[str, ...]]:
-        base = locate_for("intent", self._base)
+        base = self.base
         intents = registry.intents()
         record = self._record(base) if own else None
         new = [skill for skill in own if record is None or not record.knows(skill)]
@@ -104,15 +130,7 @@ class RepertoireLoader:
         if not new or isinstance(model, InstructIntentModel):  # which reads the declarations
             return model, ()
         names = {intent.name for skill in new for intent in skill.intents}
-        try:
-            wrapped = ExampleIntentModel(
-                model,
-                [intent for intent in intents if intent.name in names],
-                [intent for intent in intents if intent.name not in names],
-            )
-        except BaseException:
-            model.close()
-            raise
+        wrapped = with_examples(model, intents, names)
         untrained = tuple(skill.name for skill in new)
         _log.info("Not trained yet, known by their examples: %s (%.1f s)", ", ".join(untrained), wrapped.fit_s)
         return wrapped, untrained
@@ -128,6 +146,19 @@ class RepertoireLoader:
             _log.warning("The model of `voicebox skills train` was made from another base: train again")
             return None
         return record
+
+
+def with_examples(model: IntentModel, intents: Sequence[Intent], new: Collection[str]) -> ExampleIntentModel:
+    """The model with some of the intents known by their examples; closes it where that fails."""
+    try:
+        return ExampleIntentModel(
+            model,
+            [intent for intent in intents if intent.name in new],
+            [intent for intent in intents if intent.name not in new],
+        )
+    except BaseException:
+        model.close()
+        raise
 
 
 class Watch:

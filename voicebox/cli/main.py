@@ -27,6 +27,7 @@ _COMMANDS = {
     "transcribe": "recognise recordings",
     "intent": "show what the small tier makes of a text",
     "say": "speak a text",
+    "skills": "your own skills: list, new, check, train",
     "models": "list, pull, verify and remove models",
     "train": "make an intent model of one's own",
     "bench": "measure",
