@@ -65,7 +65,9 @@ class Worker:
             except BaseException as error:
                 self._room.release()
                 if future.set_running_or_notify_cancel():
-                    future.set_exception(error)
+                    # One that would end the process ends the call.
+                    fits = isinstance(error, Exception)
+                    future.set_exception(error if fits else EngineError(f"The skill {self._name} raised {error!r}"))
                 return
             self._room.release()
             if future.set_running_or_notify_cancel():
