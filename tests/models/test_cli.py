@@ -145,6 +145,11 @@ def test_the_list_filters_and_tells_what_fits(
     assert main(["models", "pull", "talking", "--json"]) == 0
     capsys.readouterr()
     assert names("--installed") == ["talking"]
+    assert main(["models", "list", "--json"]) == 0
+    talking, unknown = rows(capsys)[:-1]
+    assert (talking["bytes"], talking["bytes_known"], unknown["bytes_here"]) == (10_000, True, None)
+    assert isinstance(talking["bytes_here"], int)
+    assert 10_000 < talking["bytes_here"] < 12_000, "the file and the record of the pull"
     monkeypatch.setattr("voicebox.models.store.free_disk", lambda: 1_000_000)
     assert main(["models", "list", "--json", "--role", "voice"]) == 0
     fits = rows(capsys)[0]["fits"]

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import IO
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from voicebox.models import download as download_module
 from voicebox.models.download import download
@@ -136,3 +140,52 @@ def test_a_full_disk_is_not_tried_again(
     with pytest.raises(OSError, match="No space"):
         get(server, tmp_path / "f", reporter)
     assert server.count("GET", "/f") == 1
+
+
+class _Trouble(Server):
+    """Each answer fails in its own way, until the list is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plan: list[tuple[str, int]] = []
+
+    def answer(self, handler: BaseHTTPRequestHandler, *, body: bool) -> None:
+        kind, number = self.plan.pop(0) if self.plan else ("whole", 0)
+        self.ranges = kind != "no ranges"
+        self.statuses = [number] if kind == "status" else []
+        self.drop_after = [number] if kind in ("drop", "no ranges") else []
+        super().answer(handler, body=body)
+
+
+TROUBLE = st.one_of(
+    st.tuples(st.just("drop"), st.integers(0, 50_000)),
+    st.tuples(st.just("no ranges"), st.integers(0, 50_000)),
+    st.tuples(st.just("status"), st.sampled_from([416, 429, 500, 503])),
+)
+
+
+@pytest.fixture
+def trouble() -> Iterator[_Trouble]:
+    server = _Trouble()
+    yield server
+    server.close()
+
+
+@given(plan=st.lists(TROUBLE, max_size=8), held=st.integers(0, 60_000))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_goes_wrong_the_file_is_whole_or_there_is_an_error(
+    trouble: _Trouble, tmp_path: Path, plan: list[tuple[str, int]], held: int
+) -> None:
+    data = DATA[:50_000]
+    path = tmp_path / "f"
+    path.write_bytes((data + b"too much" * 2_000)[:held])
+    trouble.files["/f"] = data
+    trouble.plan = list(plan)
+    try:
+        download(f"{trouble.url}/f", path, len(data), Reporter("m", len(data)), retry_wait_s=0.0)
+    except SourceError:
+        assert len(plan) >= 4, "four attempts in a row brought nothing"
+        held_now = path.read_bytes() if path.exists() else b""
+        assert data.startswith(held_now) or held_now == (data + b"too much" * 2_000)[:held]
+    else:
+        assert path.read_bytes() == data

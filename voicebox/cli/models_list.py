@@ -57,6 +57,8 @@ def _cells(model: CatalogModel, installed: bool, fits: Fit) -> tuple[str, ...]:
     size = f"{'' if model.size_known else '~'}{model.size / 1e6:,.0f}" if model.size else "?"
     if model.shipped is not None:
         size = ""
+    elif installed:
+        size = f"{store.bytes_here(model) / 1e6:,.0f}"
     verdict = ("no: " if not fits.ok else "yes, but " if fits.problem else "yes") + fits.problem
     return (model.name, model.role, size, state, verdict, fits.speed or "", model.licence, ", ".join(model.languages))
 
@@ -76,6 +78,7 @@ def _row(model: CatalogModel, installed: bool, fits: Fit) -> dict[str, object]:
         "checksums_known": model.pinned,
         "memory_mb": model.memory_mb,
         "installed": installed,
+        "bytes_here": store.bytes_here(model) if installed else None,
         "path": store.locate(model.name) if installed else None,
         "fits": fits,
     }

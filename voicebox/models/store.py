@@ -13,6 +13,7 @@ from voicebox.models.record import fill_in, read_record
 from voicebox.resources import resource_dir
 
 __all__ = [
+    "bytes_here",
     "configure",
     "free_disk",
     "installed",
@@ -46,6 +47,13 @@ def models_dir() -> Path:
 def model_folder(name: str) -> Path:
     """The folder of one catalog model, present or not."""
     return models_dir() / name
+
+
+def bytes_here(model: CatalogModel) -> int:
+    """Bytes that a model's files take on the disk, however complete they are."""
+    shipped = _shipped(model)
+    paths = [shipped] if shipped is not None else list(model_folder(model.name).glob("*"))
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def free_disk() -> int:
