@@ -8,6 +8,7 @@ import pytest
 from voicebox.errors import ModelError
 from voicebox.models import background as background_module
 from voicebox.models.background import BackgroundPull, PullStatus
+from voicebox.models.pull import pull
 
 from .conftest import Hub, UseCatalog, content, digest, entry, hub_source
 
@@ -55,14 +56,13 @@ def test_one_that_fails_does_not_hold_up_the_next(hub: Hub) -> None:
 
 
 def test_a_failed_one_is_tried_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = background_module.pull
     tries: list[str] = []
 
     def first_fails(name: str, **options: object) -> Path:
         tries.append(name)
         if len(tries) == 1:
             raise ModelError("no network")
-        return real(name, **options)  # type: ignore[arg-type]
+        return pull(name, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(background_module, "pull", first_fails)
     background = BackgroundPull(["a"], retry_s=0.0)
