@@ -12,7 +12,7 @@ from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry, default_registry
 from voicebox.skills.state import Household
-from voicebox.skills.types import Control, Dialog, Plan, Understanding
+from voicebox.skills.types import Control, Dialog, Intent, Plan, Request, Slot, SlotKind, Understanding
 from voicebox.stt.lexicon import Lexicon
 
 NOW = datetime(2026, 3, 4, 10, 30)
@@ -350,3 +350,70 @@ def test_release_reaches_the_model(talk: Conversation) -> None:
 async def test_a_verb_is_no_value_beside_a_better_one(talk: Conversation) -> None:
     assert slots(await talk.hear("switch the fan on", "home.device_on")) == {"device": "fan"}
     assert slots(await talk.hear("turn on the switch", "home.device_on")) == {"device": "outlet"}
+
+
+class OneIntent:
+    """A set with one intent, which says what set answered."""
+
+    def __init__(self, name: str, intent: str = "thing.do") -> None:
+        self.name = name
+        slot = Slot("which", SlotKind.CHOICE, {name: ()}, required=True, ask=f"Which, asks {name}?")
+        self._intents = (Intent(intent, "do things", (f"do the {{which}} for {name}",), (slot,)),)
+
+    def intents(self, skills: Sequence[str] | None = None) -> tuple[Intent, ...]:
+        return self._intents
+
+    def plan(self, request: Request) -> Plan:
+        return Plan(f"{self.name} did {request.value('which')}")
+
+
+async def test_a_text_is_understood_and_answered_by_the_skills_it_met() -> None:
+    model = ScriptedModel(("thing.do",))
+    model.next = ("thing.do", 0.9, 0.9)
+    old, new = OneIntent("old"), OneIntent("new")
+    reflex = Reflex(old, model, Lexicon.of(old.intents()))
+    before = await reflex.understand("do the old", dialog=Dialog(), session="s", now=NOW)
+    reflex.replace(new, Lexicon.of(new.intents()))
+    after = await reflex.understand("do the new", dialog=Dialog(), session="s", now=NOW)
+    plans = [reflex.plan(heard, dialog=Dialog(), now=NOW, session="s") for heard in (before, after)]
+    assert [plan.reply for plan in plans if plan is not None] == ["old did old", "new did new"]
+    missing = await reflex.understand("do it", dialog=Dialog(), session="s", now=NOW)
+    asked = reflex.plan(missing, dialog=Dialog(), now=NOW, session="s")
+    assert asked is not None
+    assert asked.reply == "Which, asks new?"
+
+
+async def test_a_text_that_is_being_scored_keeps_its_skills() -> None:
+    model = ScriptedModel(("thing.do",))
+    model.slow = True
+    old, new = OneIntent("old"), OneIntent("new", "other.do")
+    reflex = Reflex(old, model, Lexicon.of(old.intents()))
+    waiting = asyncio.create_task(reflex.understand("do the old", dialog=Dialog(), session="s", now=NOW))
+    await model.asked.wait()
+    exchanged: list[str] = []
+    reflex.replace(new, Lexicon.of(new.intents()), lambda: exchanged.append("model"))
+    assert exchanged == ["model"]
+    model.next = ("thing.do", 0.9, 0.9)
+    model.waiting["s"].set_result(model.result())
+    heard = await waiting
+    assert heard.in_scope
+    plan = reflex.plan(heard, dialog=Dialog(), now=NOW, session="s")
+    assert plan is not None
+    assert plan.reply == "old did old"
+
+
+async def test_a_question_whose_skill_is_gone_is_forgotten() -> None:
+    model = ScriptedModel(("thing.do",))
+    model.next = ("thing.do", 0.9, 0.9)
+    old, new = OneIntent("old"), OneIntent("new", "other.do")
+    reflex = Reflex(old, model, Lexicon.of(old.intents()))
+    heard = await reflex.understand("do it", dialog=Dialog(), session="s", now=NOW)
+    asked = reflex.plan(heard, dialog=Dialog(), now=NOW, session="s")
+    dialog = reflex.next_dialog(Dialog(), heard, asked, now=NOW, session="s")
+    assert dialog.asked == "which"
+    assert reflex.bias("", dialog=dialog)
+    reflex.replace(new, Lexicon.of(new.intents()))
+    assert reflex.bias("", dialog=dialog) == ""
+    model.next = ("other.do", 0.9, 0.9)
+    later = await reflex.understand("do the new", dialog=dialog, session="s", now=NOW)
+    assert later.intent == "other.do"
