@@ -16,7 +16,7 @@ from piper.phoneme_ids import DEFAULT_PHONEME_ID_MAP
 
 HOP = 128
 SYMBOLS = 1 + max(max(ids) for ids in DEFAULT_PHONEME_ID_MAP.values())
-_SILENT = {DEFAULT_PHONEME_ID_MAP[mark][0] for mark in "^$_ ,.!?:;"}
+_SILENT = {DEFAULT_PHONEME_ID_MAP[mark][0] for mark in "^$_ ,.!?:;ˈˌː"}
 
 
 def write_voice(
@@ -67,7 +67,7 @@ def tone_hz(phoneme: str) -> float:
 def _model(rate: int, gains: Sequence[float], durations: bool) -> bytes:
     ids = np.arange(SYMBOLS)
     silent = np.isin(ids, list(_SILENT))
-    lengths = np.where(silent, 1.3, 3.2 + ids % 5).astype(np.float32)
+    lengths = np.where(silent, 0.8, 2.1 + (ids * 0.37) % 4).astype(np.float32)
     tones = (2 * np.pi * (200.0 + 12.0 * ids) / rate).astype(np.float32)
     levels = np.where(silent, 0.0, 1.0).astype(np.float32)
     many = len(gains) > 1

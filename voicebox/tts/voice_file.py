@@ -106,6 +106,8 @@ def cure(path: Path) -> str:
 
 def _flaw(config: PiperConfig) -> str:
     """What makes a description unusable; empty if nothing does."""
+    if not isinstance(config.espeak_voice, str):
+        return "its language is no name"
     table = config.phoneme_id_map
     if not all(table[mark] for mark in (BOS, EOS, PAD)):
         return "its table of phonemes lacks a mark"
