@@ -168,9 +168,18 @@ class Watch:
         loader: loads.
         current: the own skills that work now.
         take: gets what was loaded; called in the thread.
+        poll_s: seconds between looks at the files.
     """
 
-    def __init__(self, loader: RepertoireLoader, current: OwnSkills, take: Callable[[Repertoire], None]) -> None:
+    def __init__(
+        self,
+        loader: RepertoireLoader,
+        current: OwnSkills,
+        take: Callable[[Repertoire], None],
+        *,
+        poll_s: float = _POLL_S,
+    ) -> None:
+        self._poll_s = poll_s
         self._loader = loader
         self._own = current
         self._take = take
@@ -193,7 +202,7 @@ class Watch:
     def _run(self) -> None:
         changed = self._seen
         while True:
-            asked = self._asked.wait(_POLL_S)
+            asked = self._asked.wait(self._poll_s)
             self._asked.clear()
             if self._stopped:
                 return
