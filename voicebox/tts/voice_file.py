@@ -106,7 +106,8 @@ def cure(path: Path) -> str:
 
 def _flaw(config: PiperConfig) -> str:
     """What makes a description unusable; empty if nothing does."""
-    if not isinstance(config.espeak_voice, str):
+    language: Any = config.espeak_voice
+    if not isinstance(language, str):
         return "its language is no name"
     table = config.phoneme_id_map
     if not all(table[mark] for mark in (BOS, EOS, PAD)):
