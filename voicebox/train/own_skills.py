@@ -18,7 +18,6 @@ from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
 from voicebox.skills.templates import sample
 from voicebox.skills.types import Intent
-from voicebox.train.finetune import finetune
 from voicebox.train.paraphrase import paraphrase
 from voicebox.train.rows import Row
 
@@ -172,6 +171,8 @@ def train_own(
         ModelError: the base is of a kind that cannot be trained further.
         VoiceboxError: the `train` extra is not installed.
     """
+    from voicebox.train.finetune import finetune
+
     most, _ = kept_back(own)
     labels = [intent.name for intent in own]
     limits = (max(0.05, threshold - 0.1), min(0.95, threshold + 0.1))

@@ -31,7 +31,8 @@ def read_toml(text: Text) -> tuple[OwnSkill, tuple[Problem, ...]]:
         data = tomllib.loads(text.source)
     except tomllib.TOMLDecodeError as error:
         found = _LINE.search(str(error))
-        problem = Problem(text.path, int(found[1]) if found else 0, "error", f"it is not valid TOML: {error}")
+        line = int(found[1]) if found else len(text.source.splitlines())  # else it says: at end of document
+        problem = Problem(text.path, line, "error", f"it is not valid TOML: {error}")
         raise SkillFileError([problem]) from None
     reader = _Reader(text)
     name, drafts, slots = reader.read(data)
