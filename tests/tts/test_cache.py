@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,6 +28,42 @@ def test_voices_and_spelling_differ() -> None:
     cache.put("joe", _spoken("Sure."))
     assert cache.get("amy", "Sure.") is None
     assert cache.get("joe", "Sure?") is None
+
+
+def test_speaker_and_rate_differ_too() -> None:
+    cache = PhraseCache(10_000)
+    cache.put(("libritts", 42, 1.0), _spoken("Sure."))
+    assert cache.get(("libritts", 42, 1.0), "Sure.") is not None
+    for other in (("libritts", 41, 1.0), ("libritts", 42, 1.1), ("vctk", 42, 1.0)):
+        assert cache.get(other, "Sure.") is None
+
+
+def test_a_phrase_that_comes_again_is_counted_once() -> None:
+    cache = PhraseCache(10_000)
+    for samples in (100, 500, 50):
+        cache.put("joe", _spoken("Sure.", samples))
+    alone = PhraseCache(10_000)
+    alone.put("joe", _spoken("Sure.", 50))
+    assert (len(cache), cache.bytes) == (1, alone.bytes)
+
+
+def test_many_threads_leave_it_whole() -> None:
+    cache = PhraseCache(20 * (400 + 512))
+
+    def use(number: int) -> None:
+        for i in range(300):
+            text = f"{(number * 7 + i) % 40}"
+            hit = cache.get("joe", text)
+            if hit is None:
+                cache.put("joe", _spoken(text))
+            else:
+                assert hit.text == text
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, range(4)))
+    kept = [text for text in map(str, range(40)) if cache.get("joe", text) is not None]
+    assert len(kept) == len(cache) == 20
+    assert cache.bytes == 20 * (400 + 512)
 
 
 def test_what_was_not_used_for_longest_goes() -> None:

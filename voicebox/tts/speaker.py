@@ -180,9 +180,11 @@ class PiperSpeaker:
             self._warm_manner(ref, speed, key)
 
     def close(self) -> None:
-        """Stop after the phrase in hand; those that wait fail with EngineError. Idempotent."""
+        """Stop after the phrase in hand, warm-up at once; those that wait fail with EngineError. Idempotent."""
         with self._wake:
             self._closed = True
+            if self._in_hand is not None and not self._in_hand.counts:
+                self._in_hand.stop.set()
             jobs = self._queue.clear()
             self._wake.notify_all()
         if self._voices is not None:
