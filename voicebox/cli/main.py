@@ -39,6 +39,7 @@ _BENCHMARKS = {
     "intent": "intents, slots and out-of-scope detection on texts",
     "turn": "voice-to-voice latency through the whole server",
     "chat": "what the small tier answers, and how fast",
+    "tts": "how soon, how fast and how loud voices speak",
 }
 
 
