@@ -128,9 +128,9 @@ class Engines:
         """The skills, built in and own."""
         return self._repertoire.registry
 
-    def reload_skills(self) -> None:
-        """Read the skill files and the trained model again soon; calls go on meanwhile."""
-        self._watch.now()
+    def reload_skills(self) -> concurrent.futures.Future[None]:
+        """Read the skill files and the trained model again soon; calls go on meanwhile. Done when that was tried."""
+        return self._watch.now()
 
     def _exchange(self, repertoire: Repertoire) -> None:
         """Go on with other skills: texts that are being understood keep the old ones."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,14 +185,20 @@ class Watch:
         self._own = current
         self._take = take
         self._asked = threading.Event()
+        self._askers: list[Future[None]] = []
         self._stopped = False
         self._seen = loader.stamp()
         self._thread = threading.Thread(target=self._run, name="skills-watch", daemon=True)
         self._thread.start()
 
-    def now(self) -> None:
-        """Load again soon, whether files have changed or not."""
+    def now(self) -> Future[None]:
+        """Load again soon, whether files have changed or not; the future is done when that was tried."""
+        asker: Future[None] = Future()
+        self._askers.append(asker)
         self._asked.set()
+        if self._stopped:
+            self._answer()
+        return asker
 
     def stop(self) -> None:
         """End; waits for a load that runs. Idempotent."""
@@ -205,12 +212,21 @@ class Watch:
             asked = self._asked.wait(self._poll_s)
             self._asked.clear()
             if self._stopped:
+                self._answer()
                 return
             before, changed = changed, self._loader.stamp()
             # A file that still changes is not all written.
             if asked or (changed == before and changed != self._seen):
                 self._seen = changed
+                waiting = len(self._askers)
                 self._load()
+                self._answer(waiting)
+
+    def _answer(self, count: int | None = None) -> None:
+        """Tell the first of those who asked that it was tried."""
+        for asker in self._askers[:count]:
+            self._askers.remove(asker)
+            asker.set_result(None)
 
     def _load(self) -> None:
         try:

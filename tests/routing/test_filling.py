@@ -43,5 +43,12 @@ def test_a_day_beside_a_time():
     assert values(TRIP, "fly on friday") == {"day": "2026-03-06", "when": "2026-03-06"}
 
 
+def test_a_choice_with_a_number_in_it_is_no_number():
+    kind = Slot("kind", SlotKind.CHOICE, {"four cheese": (), "margherita": ("margarita",)})
+    pizza = Intent("p.order", "order", ("{count} {kind}",), (Slot("count", SlotKind.NUMBER), kind))
+    assert values(pizza, "two large four cheese pizzas") == {"count": 2, "kind": "four cheese"}
+    assert values(pizza, "a four cheese pizza") == {"kind": "four cheese"}
+
+
 def test_money_takes_its_words_before_numbers():
     assert values(PAY, "pay ninety dollars in three parts") == {"sum": 90, "parts": 3}

@@ -42,3 +42,13 @@ def test_the_prompt_stays_short_and_the_same() -> None:
         assert len(prompt.split()) <= 20
         assert prompt == bias_prompt(intents, max_words=20)
     assert bias_prompt([FAN], max_words=2) == ""
+
+
+def test_values_that_are_missing_follow_where_there_is_room() -> None:
+    kind = Slot("kind", SlotKind.CHOICE, {"margherita": (), "pepperoni": ("salami",), "four cheese": ()})
+    order = Intent("pizza.order", "order pizza", ("order a {kind}",), (kind,))
+    prompt = bias_prompt([order])
+    assert prompt.lower().count("pepperoni") == prompt.lower().count("margherita") == 1
+    assert "four cheese" in prompt.lower()
+    assert "salami" not in prompt
+    assert len(bias_prompt([order], max_words=4).split()) <= 4

@@ -11,6 +11,7 @@ from datetime import datetime
 from voicebox.routing.cues import content_words
 from voicebox.skills.parse import Match, find, find_text
 from voicebox.skills.types import Intent, Slot, SlotKind, SlotValue
+from voicebox.skills.wording import number_words
 from voicebox.stt.lexicon import Lexicon
 
 __all__ = ["Filling", "fill"]
@@ -26,6 +27,7 @@ _MEASURES = (
     SlotKind.NUMBER,
 )
 """Kinds found by their own grammar, the more specific first: they take their words before values are looked for."""
+_NUMBER_WORD = re.compile(r"\b(?:\d+|" + "|".join(number_words(value) for value in range(1, 21)) + r")\b")
 _MINUTE = 60
 """What "ten" counts, answering "for how long?"."""
 
@@ -66,7 +68,8 @@ def fill(
     for kind in _MEASURES:
         # A day is often said with the time of day, which took the words of both.
         where = text if kind is SlotKind.DATE else rest
-        left = _measures([slot for slot in intent.slots if slot.kind is kind], kind, where, now, like, found)
+        seen = _without_values(intent, where) if kind is SlotKind.NUMBER else where
+        left = _measures([slot for slot in intent.slots if slot.kind is kind], kind, where, seen, now, like, found)
         rest = rest if kind is SlotKind.DATE and SlotKind.TIME in kinds else left
     unwanted: set[str] = set()
     if any(slot.kind is SlotKind.CHOICE for slot in intent.slots):
@@ -85,17 +88,21 @@ def _measures(
     slots: Sequence[Slot],
     kind: SlotKind,
     text: str,
+    seen: str,
     now: datetime,
     like: Mapping[str, SlotValue] | None,
     found: dict[str, SlotValue],
 ) -> str:
-    """Give the surest matches of one kind to the slots in order; returns the text without the words that were taken."""
+    """Give the surest matches of one kind to the slots in order; returns the text without the words that were taken.
+
+    Matches are found in `seen`, which is the text with some letters replaced.
+    """
     if not slots:
         return text
     known = like[slots[0].name].value if like and slots[0].name in like else None
     if known is None and like is not None and kind is SlotKind.DURATION:
         known = _MINUTE
-    possible = [match for match in find(kind, text, now, like=known) if any(_fits(slot, match) for slot in slots)]
+    possible = [match for match in find(kind, seen, now, like=known) if any(_fits(slot, match) for slot in slots)]
     surest = sorted(possible, key=lambda match: -match.confidence)[: len(slots)]
     matches = sorted(surest, key=lambda match: match.start)
     free = list(slots)
@@ -106,6 +113,16 @@ def _measures(
             found[slot.name] = SlotValue(match.value, match.text, match.confidence)
     for match in reversed(matches):
         text = f"{text[: match.start]}, {text[match.end :]}"
+    return text
+
+
+def _without_values(intent: Intent, text: str) -> str:
+    """The text, equally long, without the choices that have a number in them ("four cheese")."""
+    for slot in intent.slots:
+        for value, forms in slot.values.items():
+            for form in (value, *forms):
+                if " " in form and _NUMBER_WORD.search(form):
+                    text = re.sub(rf"\b{re.escape(form)}\b", lambda found: "x" * len(found[0]), text)
     return text
 
 

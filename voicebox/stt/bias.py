@@ -10,10 +10,10 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 
 from voicebox.skills.templates import sample
-from voicebox.skills.types import Intent
+from voicebox.skills.types import Intent, SlotKind
 
 __all__ = ["bias_prompt"]
 
@@ -27,7 +27,8 @@ def bias_prompt(intents: Sequence[Intent], *, max_words: int = _MAX_WORDS) -> st
     """Two or three sentences of these intents as a recogniser would write them; the same ones every time.
 
     The first intents count most: they have a sentence each, in turn, until three sentences or `max_words` are full.
-    Of many random fillings those are taken that bring the most new words. Empty without intents or examples.
+    Of many random fillings those are taken that bring the most new words; values that are still missing follow where
+    there is room. Empty without intents or examples.
     """
     said: set[str] = set()
     prompt: list[str] = []
@@ -40,7 +41,21 @@ def bias_prompt(intents: Sequence[Intent], *, max_words: int = _MAX_WORDS) -> st
             said |= set(best.split())
             prompt.append(_written(best))
             left -= len(best.split())
-    return " ".join(prompt)
+    values = _values(intents, said, left)
+    return " ".join([*prompt, _written(", ".join(values))] if values else prompt)
+
+
+def _values(intents: Sequence[Intent], said: set[str], left: int) -> list[str]:
+    """Values of the first intent's choices that the sentences lack, slot by slot in turn, in so many words."""
+    slots = [slot.values for intent in intents[:1] for slot in intent.slots if slot.kind is SlotKind.CHOICE]
+    values: list[str] = []
+    for value in (value for turn in zip_longest(*slots) for value in turn if value is not None):
+        words = value.split()
+        if not said.issuperset(words) and len(words) <= left:
+            said |= set(words)
+            values.append(value)
+            left -= len(words)
+    return values
 
 
 def _sentences(intent: Intent) -> list[str]:
