@@ -8,7 +8,7 @@ The norm behind the last layer stays, because llama.cpp wants one; features are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from voicebox.llm.gguf_header import check_header
 from voicebox.train.base.vocabulary import KINDS, kept_merges, kept_tokens
 from voicebox.train.extra import need_gguf
 
-__all__ = ["DECODERS", "cut_gguf", "replaced"]
+__all__ = ["DECODERS", "add_strings", "cut_gguf", "replaced"]
 
 DECODERS = ("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "smollm3", "granite")
 """Architectures that llama.cpp loads without an output matrix and whose layers' states it names `l_out`."""
@@ -71,6 +71,32 @@ def cut_gguf(source: Path, target: Path, layers: int) -> None:
             writer.write_ti_data_to_file()
             for tensor in plan.tensors:
                 writer.write_tensor_data(plan.data(tensor))
+        finally:
+            writer.close()
+
+
+def add_strings(source: Path, target: Path, strings: Mapping[str, str]) -> None:
+    """Copy a GGUF with more metadata (or other values for its keys), tensors bit for bit."""
+    gguf = need_gguf()
+    reader = gguf.GGUFReader(source)
+    with replaced(target) as temporary:
+        writer = gguf.GGUFWriter(temporary, str(reader.fields["general.architecture"].contents()))
+        try:
+            for name, field in reader.fields.items():
+                if not (name.startswith("GGUF.") or name == "general.architecture" or name in strings):
+                    kind = field.types[0]
+                    inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+                    writer.add_key_value(name, field.contents(), kind, sub_type=inner)
+            for name, text in strings.items():
+                writer.add_string(name, text)
+            for tensor in reader.tensors:
+                data = tensor.data
+                writer.add_tensor_info(tensor.name, data.shape, data.dtype, data.nbytes, tensor.tensor_type)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_ti_data_to_file()
+            for tensor in reader.tensors:
+                writer.write_tensor_data(tensor.data)
         finally:
             writer.close()
 
