@@ -28,6 +28,7 @@ __all__ = ["ExampleIntentModel", "background_texts", "example_texts"]
 _PER_EXAMPLE = 6
 """Sentences of one example of a new intent: its values vary."""
 _AT_ONCE = 16
+_LIKELIER = 0.5
 _WORDS_ABOUT = 8
 """Words of each new intent that the background talks about."""
 
@@ -103,11 +104,15 @@ class ExampleIntentModel:
         for name, p in zip(self._head.labels, new, strict=True):
             shares[name] = shares.get(name, 0.0) + p
         in_scope = 1.0 - shares[OUT_OF_SCOPE]
+        ranked = sorted(shares.items(), key=lambda pair: -pair[1])
+        best = next((name for name, _ in ranked if name != OUT_OF_SCOPE), OUT_OF_SCOPE)
+        # The base's threshold is made for its own probabilities.
+        needed = max(self.threshold, _LIKELIER) if best in self._head.labels else self.threshold
         return IntentScore(
-            ranked=tuple(sorted(shares.items(), key=lambda pair: -pair[1])),
+            ranked=tuple(ranked),
             in_scope=in_scope,
             complete=score.complete,
-            accepted=in_scope >= self.threshold,
+            accepted=in_scope >= needed,
             ms=score.ms,
             vector=score.vector,
         )
