@@ -22,6 +22,7 @@ from voicebox.train.examples import Example, hold_out, make_examples
 from voicebox.train.export import Trained, read_intent_gguf
 from voicebox.train.extra import require_training_libraries
 from voicebox.train.finish import finish
+from voicebox.train.first_head import fit_new_labels
 from voicebox.train.fit import Recipe, Targets, fit
 from voicebox.train.net import IntentNet, pad
 from voicebox.train.rows import Row, check_rows
@@ -82,6 +83,7 @@ def finetune(
     net = old.net.grown(len(labels), [labels.index(label) for label in old.labels])
     pieces = WordPieces(old.vocabulary)
     targets = _targets(old, labels, fitted, pieces)
+    fit_new_labels(net, pieces, fitted, [at for at, label in enumerate(labels) if label not in old.labels])
     folder = work or Path(tempfile.mkdtemp(prefix="voicebox-finetune-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
