@@ -59,6 +59,18 @@ def test_an_alias_comes_before_openais_meaning(pool_of: PoolOf) -> None:
     assert (pool.find("nova").name, pool.find("nova").speaker) == ("many:2", 2)
     assert pool.find("joe").name == "amy"
     assert pool.find("alloy").name == "joe"
+    assert [pool.known_as(name) for name in ("nova", "joe", "alloy", "many:1")] == ["nova", "joe", "joe", "many:1"]
+
+
+def test_an_alias_may_name_a_file_which_clients_do_not_learn(folder: Path, tmp_path: Path) -> None:
+    file = write_voice(tmp_path / "elsewhere", "eve")
+    own = find_voice(str(tmp_path / "joe.onnx"), Path)
+    pool = VoicePool(own, locate=Path, installed=lambda: (), aliases={"nova": str(file)})
+    assert pool.find("nova").path == file
+    assert pool.known_as("nova") == "nova"
+    with pytest.raises(ConfigError, match="no voice") as caught:
+        pool.find("bob")
+    assert "eve" not in str(caught.value)
 
 
 def test_another_voice_is_found_with_its_speaker(pool_of: PoolOf) -> None:

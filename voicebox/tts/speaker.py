@@ -100,14 +100,16 @@ class PiperSpeaker:
             return replace(self._stats, waiting=self._queue.waiting(), cache_bytes=self._cache.bytes)
 
     def find(self, voice: str) -> str:
-        """The name of the voice that speaks for a session that asks for this one.
+        """The name, for clients, of the voice that speaks for a session that asks for this one.
 
         Raises:
             ConfigError: there is no such voice or speaker here, or it speaks another language than the server.
             ModelError: its description is damaged.
         """
-        ref = self._ref(voice)
-        return ref.name if ref is not None else self.voice
+        if self._voices is not None:
+            return self._voices.known_as(voice)
+        self._ref(voice)
+        return self.voice
 
     def prepare(self, manner: Manner) -> None:
         """Load a voice and make its frequent phrases ahead: a session will speak so. Failures show when it does.

@@ -141,7 +141,7 @@ class VoicePool:
         self._one_at_a_time = threading.Lock()
         self._loaded: OrderedDict[Path, _Loaded] = OrderedDict()
         self._loading: dict[Path, _Loading] = {}
-        self._found: dict[str, VoiceRef] = {}
+        self._found: dict[tuple[str, bool], VoiceRef] = {}
         self._closed = False
 
     @property
@@ -158,19 +158,29 @@ class VoicePool:
             ConfigError: there is no such voice or speaker here, or it speaks another language than the server.
             ModelError: its description is damaged.
         """
-        if name in self._aliases:
+        known = name in self._aliases
+        if known:
             name = self._aliases[name]
         elif not name or name == self.own.name or name in OPENAI_VOICES:
             return self.own
         with self._lock:
-            found = self._found.get(name)
+            found = self._found.get((name, known))
         if found is None:
-            found = self._checked(name)
+            found = self._checked(name, known)
             with self._lock:
                 if len(self._found) >= _MAX_FOUND:
                     self._found.clear()
-                self._found[name] = found
+                self._found[name, known] = found
         return found
+
+    def known_as(self, name: str) -> str:
+        """What a client is told of the voice that `find` gives it, and may ask for again: an alias stays one.
+
+        Raises:
+            ConfigError, ModelError: as `find`.
+        """
+        ref = self.find(name)
+        return name if name in self._aliases else ref.name
 
     def get(self, ref: VoiceRef) -> Synthesizer | None:
         """The voice if it is loaded; counts as a use."""
@@ -242,9 +252,10 @@ class VoicePool:
         for ready in waiting:
             ready(result)
 
-    def _checked(self, name: str) -> VoiceRef:
+    def _checked(self, name: str, known: bool) -> VoiceRef:
+        """`known`: the server's settings name it, and may name a file; others must be installed."""
         base, _ = _split(name)
-        if base not in (self.own.base, *self._installed()):
+        if not known and base not in (self.own.base, *self._installed()):
             raise ConfigError(f"There is no voice {base[:_MAX_NAME]!r} here", cure=self._choice())
         ref = find_voice(name, self._locate)
         if ref.file.language != self.own.file.language:
