@@ -60,6 +60,19 @@ def test_a_phrase_is_given_before_the_next_word_is_whole() -> None:
     assert stream.push("ten minutes. N") == ["ten minutes."]
 
 
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("On March 5, 2024, it rained.", ["On March 5, 2024,", "it rained."]),
+        ("On March 5, it rained.", ["On March 5,", "it rained."]),
+        ("Sen. Lee lives in Apt. 4 there.", ["Sen. Lee lives in Apt. 4 there."]),
+        ("I have 5, 10 is more.", ["I have 5,", "10 is more."]),
+    ],
+)
+def test_dates_and_titles_stay_whole(text: str, phrases: list[str]) -> None:
+    assert split_phrases(text) == phrases
+
+
 def test_the_first_phrase_is_short_and_later_ones_are_not() -> None:
     assert split_phrases("Okay, I have added milk, eggs and bread to the list, and the timer is set.") == [
         "Okay,",

@@ -13,11 +13,13 @@ __all__ = ["PhraseStream", "split_phrases"]
 
 _ABBREVIATIONS = frozenset(
     "mr. mrs. ms. dr. prof. st. vs. e.g. i.e. approx. vol. fig. dept. est. mt. gen. col. lt. sgt. capt. rev. cf. ca. "
+    "gov. sen. apt. figs. ch. pp. incl. excl. misc. a.k.a. "
     "jan. feb. apr. jun. jul. aug. sep. sept. oct. nov. dec. tue. wed. thu. fri.".split()
 )
 _ENDS_BEFORE_CAPITAL = frozenset(
     "a.m. p.m. etc. jr. sr. inc. ltd. co. u.s. u.k. u.n. min. max. hr. hrs. sec. ft. lb. lbs. oz. ave. blvd.".split()
 )
+_MONTHS = frozenset("jan feb mar apr may jun jul aug sep oct nov dec".split())
 _GOES_ON_BEFORE_DIGIT = frozenset("no. nos. mar. sun. sat. mon.".split())
 _CLAUSE_WORDS = frozenset(
     "and but or so because that which who when while if although though until unless since".split()
@@ -125,6 +127,8 @@ class PhraseStream:
         if not self._words or not last:
             return ""
         if last in _CLAUSE and self._words >= self._limits.comma:
+            if last == "," and core[:-1].isdigit() and _after_month(self._phrase):
+                return "digit"  # "March 5, 2024" is one date
             self._cut(out)
         elif last in _SENTENCE:
             short = core.lstrip(_OPENING).lower()
@@ -146,6 +150,11 @@ class PhraseStream:
         self._words = 0
         self._space = False
         self._doubt = ""
+
+
+def _after_month(phrase: str) -> bool:
+    """Whether the last word of a phrase stands behind a month."""
+    return " ".join(phrase.split()[-2:-1]).lower()[:3] in _MONTHS
 
 
 def split_phrases(text: str) -> list[str]:
