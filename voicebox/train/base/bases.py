@@ -40,7 +40,7 @@ BASES = {
     for spec in (
         BaseSpec("minilm", "all-minilm-l6-v2", None, "Apache-2.0"),
         BaseSpec("smollm2-135m", "smollm2-135m-instruct-q4_1", 10, "Apache-2.0"),
-        BaseSpec("qwen2.5-1.5b", "qwen2.5-coder-1.5b-instruct-q4_k_m", 2, "Apache-2.0"),
+        BaseSpec("qwen2.5-1.5b", "qwen2.5-coder-1.5b-instruct-q4_k_m", 3, "Apache-2.0"),
         BaseSpec("gemma-3-270m", "gemma-3-270m-q4_k_m", 6, "Gemma"),
     )
 }

@@ -58,7 +58,11 @@ class BaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class BaseResult:
-    """What came out; `held` are the rows that calibrated; `features_s`, `head_s` are processor seconds."""
+    """What came out.
+
+    `held` are the rows that calibrated; `penalty` is the first base's; `shares` say how much each base's logits count;
+    `features_s` and `head_s` are processor seconds.
+    """
 
     labels: list[str]
     bases: tuple[BaseSpec, ...]
@@ -66,6 +70,7 @@ class BaseResult:
     held: list[tuple[str, str]]
     calibration: Calibration
     penalty: float
+    shares: tuple[float, ...]
     features_s: float
     head_s: float
     size: int
@@ -103,16 +108,14 @@ def train_from_bases(
     features_s = time.process_time() - began
     progress("head", 0.0, f"{len(texts)} texts")
     began = time.process_time()
-    head, penalty = fit_head(
-        replace(data, vectors=np.concatenate(parts, axis=1)), penalties=settings.penalties, seed=settings.seed
-    )
+    head = fit_head(replace(data, vectors=tuple(parts)), penalties=settings.penalties, seed=settings.seed)
     document = FeatureFile(
         readout=Readout(tuple(labels), 1.0, 1.0, 0.0),
         bases=tuple(
             Base(spec.name, f"{spec.name}.gguf" if len(specs) > 1 else "", part.shape[1])
             for spec, part in zip(specs, parts, strict=True)
         ),
-        head=head,
+        head=head.matrix,
     )
     progress("calibration", 0.0, f"{len(held)} texts")
     named = [(example.text, labels[example.label]) for example in held]
@@ -126,7 +129,8 @@ def train_from_bases(
         trained=len(fitted),
         held=named,
         calibration=calibration,
-        penalty=penalty,
+        penalty=head.penalties[0],
+        shares=head.shares,
         features_s=features_s,
         head_s=time.process_time() - began,
         size=size(settings.out),
@@ -165,7 +169,7 @@ def _texts(fitted: Sequence[Example], labels: int, settings: BaseSettings) -> tu
                 False,
             )
     data = HeadData(
-        vectors=np.zeros((len(texts), 0), np.float32),
+        vectors=(),
         labels=np.stack(targets),
         complete=np.array(complete, np.float32),
         weights=np.array(weights, np.float32),
