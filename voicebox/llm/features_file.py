@@ -86,7 +86,7 @@ class FeatureFile:
         if not bases or (inside and (len(bases) > 1 or bases[0].file)):
             raise ValueError("bases does not fit the kind of file")
         for base in bases:
-            if base.width < 1 or (not inside and Path(base.file).name != base.file):
+            if base.width < 1 or (not inside and (not base.file or Path(base.file).name != base.file)):
                 raise ValueError(f"base {base.name} has no usable width or file")
         width = sum(base.width for base in bases)
         raw = base64.b64decode(data["head"], validate=True)

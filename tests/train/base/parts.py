@@ -18,7 +18,7 @@ FRAMES = ("set {}", "the {}", "{} on", "a {} in it", "{} please", "on the {}", "
 def rows() -> list[Row]:
     """Ten rows of three labels; the last two of each only measure."""
     return [
-        Row(frame.format(*[word] * 2), label, split="train" if n < 8 else "val")
+        Row(frame.format(*[f"{word} {word} {word}"] * 2), label, split="train" if n < 8 else "val")
         for label, word in WORDS.items()
         for n, frame in enumerate(FRAMES)
     ]

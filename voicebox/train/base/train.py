@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from voicebox.llm.features_file import DOCUMENT, Base, FeatureFile
 from voicebox.llm.features_intent import FeatureIntentModel
 from voicebox.llm.intent_contract import Readout
+from voicebox.llm.types import OUT_OF_SCOPE
 from voicebox.train.base.bases import BaseSpec, parse_bases, prepare
 from voicebox.train.base.encode import base_vectors
 from voicebox.train.base.head import PENALTIES, HeadData, fit_head
@@ -119,7 +120,9 @@ def train_from_bases(
     )
     progress("calibration", 0.0, f"{len(held)} texts")
     named = [(example.text, labels[example.label]) for example in held]
-    calibration = _calibrate(document, files, named, _pauses(held, fitted, len(labels), settings.seed), settings)
+    pauses = _pauses(held, fitted, len(labels), settings.seed)
+    rejects = any(labels[example.label] == OUT_OF_SCOPE for example in fitted)
+    calibration = _calibrate(document, files, named, pauses, settings, rejects=rejects)
     readout = Readout(tuple(labels), calibration.temperature, calibration.complete_temperature, calibration.threshold)
     write_model(settings.out, replace(document, readout=readout), files)
     progress("calibration", 1.0, "")
@@ -202,6 +205,8 @@ def _calibrate(
     held: Sequence[tuple[str, str]],
     pauses: Sequence[tuple[str, float]],
     settings: BaseSettings,
+    *,
+    rejects: bool,
 ) -> Calibration:
     """Temperatures and threshold, through the engine that the server runs."""
     if not held:
@@ -214,6 +219,6 @@ def _calibrate(
         (folder / DOCUMENT).write_text(replace(document, bases=linked).text(), encoding="utf-8")
         model = FeatureIntentModel(folder, threads=settings.threads)
         try:
-            return calibrate(model, held, pauses, rejected=settings.rejected)
+            return calibrate(model, held, pauses, rejected=settings.rejected, rejects=rejects)
         finally:
             model.close()
