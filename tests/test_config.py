@@ -116,3 +116,11 @@ def test_every_setting_is_described() -> None:
     keys = dict(leaves())
     assert "server.port" in keys
     assert all(field.description for field in keys.values())
+
+
+@pytest.mark.parametrize("rate", ["0.4", "2.1", "fast", "nan"])
+def test_a_speaking_rate_has_bounds(rate: str) -> None:
+    with pytest.raises(ConfigError, match=r"--tts\.rate"):
+        load_settings(flags={"tts.rate": rate})
+    assert load_settings(flags={"tts.rate": "0.5"}).tts.rate == 0.5
+    assert load_settings(flags={"tts.aliases": "nova=amy, echo=many:3"}).tts.aliases == ("nova=amy", "echo=many:3")

@@ -11,6 +11,7 @@ from voicebox.conversation import events as e
 from voicebox.conversation.ports import SessionOptions
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.stt.types import Priority
+from voicebox.tts.types import Manner
 
 
 @pytest.fixture
@@ -31,6 +32,21 @@ async def test_a_spoken_turn_is_answered_in_the_order_that_clients_expect(call: 
     assert call.seen(e.Transcript)[0].text == "turn on the light"
     assert call.seen(e.ReplyDone)[0].text == "Okay. turn on the light"
     assert call.reflex.done == ["turn on the light"]
+
+
+async def test_the_reply_is_spoken_as_the_session_chose(call: Call) -> None:
+    call.session.configure(SessionOptions(voice="amy:2", speed=1.5))
+    await call.speak("turn on the light")
+    await call.wait(0.4)
+    assert call.speaker.manners
+    assert set(call.speaker.manners) == {Manner("amy:2", 1.5)}
+
+
+async def test_words_are_spoken_and_remembered_as_they_were_written(call: Call) -> None:
+    await call.speak("it costs $5")
+    await call.wait(0.6)
+    assert call.speaker.phrases[-1] == "it costs $5"
+    assert call.seen(e.ReplyDone)[0].text == "Okay. it costs $5"
 
 
 async def test_partials_come_while_the_caller_speaks(call: Call) -> None:

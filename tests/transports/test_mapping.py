@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.transports.transport_wire import Wire, audio_of, of
 from voicebox.conversation.events import (
@@ -96,6 +97,19 @@ def test_a_format_that_changes_during_a_reply_changes_the_next(wire: Wire) -> No
     wire.update(audio={"output": {"format": {"type": "audio/pcmu"}}})
     wire.connection.emit(ReplyAudio("r", np.zeros(22_050, np.float32), 22_050))
     assert len(audio_of(wire.new())) > 40_000
+
+
+def test_a_voice_of_another_rate_may_take_over_within_a_reply(wire: Wire) -> None:
+    wire.connection.emit(ReplyStarted("r", None, "small"))
+    for rate in (22_050, 16_000, 22_050):
+        tone = np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32)
+        wire.connection.emit(ReplyAudio("r", 0.5 * tone, rate))
+    wire.connection.emit(ReplyDone("r", "completed", "One two three"))
+    audio = np.frombuffer(audio_of(wire.new()), "<i2")
+    assert abs(len(audio) - 3 * 24_000) < 50
+    for second in range(3):
+        piece = audio[second * 24_000 + 2_000 : (second + 1) * 24_000 - 2_000]
+        assert np.argmax(np.abs(np.fft.rfft(piece))) * 24_000 / len(piece) == pytest.approx(440, abs=2)
 
 
 def test_text_modality(wire: Wire) -> None:
