@@ -3,14 +3,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from voicebox.errors import EngineError
+from voicebox.errors import EngineError, ModelError
+from voicebox.llm.example_file import read_head, write_head
 from voicebox.llm.example_head import ELSE, ExampleHead, Words
 from voicebox.llm.examples import ExampleIntentModel, background_texts, example_texts
+from voicebox.llm.head_model import HeadIntentModel
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.open_intent import open_intent_model
 from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
@@ -159,7 +162,7 @@ def test_talk_about_the_thing_is_background():
 
 
 def test_words_count_by_rarity_and_values_as_slots():
-    words = Words(["soup please", "toast please", "who knows"], ["soup please", "toast please"], {("soup",): "kind"})
+    words = Words.of(["soup please", "toast please", "who knows"], ["soup please", "toast please"], {("soup",): "kind"})
     rows = words(["soup please", "something else", "7 soup", "nine soup"])
     assert rows.shape == (4, words.width)
     assert np.linalg.norm(rows[0]) == pytest.approx(1.0)
@@ -169,10 +172,43 @@ def test_words_count_by_rarity_and_values_as_slots():
 
 def test_a_head_learns_its_sentences():
     texts = ["red one", "red two", "blue one", "blue two", "none of it", "something else"]
-    head = ExampleHead(Words(texts, texts[:4], {}), texts, None, ["a", "a", "b", "b", ELSE, ELSE])
+    head = ExampleHead.fit(Words.of(texts, texts[:4], {}), texts, None, ["a", "a", "b", "b", ELSE, ELSE])
     assert head.labels == ("a", "b")
     for text, index in (("red three", 0), ("blue three", 1), ("nothing like that", 2)):
         assert int(np.argmax(head.probabilities(text, None))) == index
+
+
+def test_what_was_learned_survives_a_file(tmp_path: Path):
+    learned = ExampleIntentModel(BagModel(), [ORDER, STATUS], [TIMER])
+    write_head(tmp_path / "own.npz", learned._head)
+    read = HeadIntentModel(BagModel(), read_head(tmp_path / "own.npz"))
+    assert read.labels == learned.labels
+    for text in ("some soup", "when is my toast ready", "set a timer", "who knows"):
+        assert dict(heard(read, text).ranked) == pytest.approx(dict(heard(learned, text).ranked))
+    assert [path.name for path in tmp_path.iterdir()] == ["own.npz"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "text", "matrix"])
+def test_a_damaged_file_is_an_error(tmp_path: Path, damage: str):
+    path = tmp_path / "own.npz"
+    head = ExampleIntentModel(BagModel(), [ORDER], [TIMER])._head
+    if damage == "matrix":
+        head = replace(head, matrix=head.matrix[:-1])
+    if damage != "missing":
+        write_head(path, head)
+    if damage == "short":
+        path.write_bytes(path.read_bytes()[:400])
+    if damage == "text":
+        path.write_text("hello")
+    with pytest.raises(ModelError, match=r"own\.npz"):
+        read_head(path)
+
+
+def test_another_model_than_it_was_learned_on_is_an_error():
+    head = ExampleIntentModel(BagModel(), [ORDER], [TIMER])._head
+    model = HeadIntentModel(BagModel(vectors=False), head)
+    with pytest.raises(EngineError, match="another intent model"):
+        model.score("soup", session="s").result(1)
 
 
 @pytest.mark.models

@@ -11,30 +11,30 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicebox.llm.background import ABOUT, BACKGROUND
-from voicebox.llm.example_head import ELSE, ExampleHead, Words
+from voicebox.llm.example_head import ELSE, STEPS, ExampleHead, Words
+from voicebox.llm.head_model import HeadIntentModel
 from voicebox.llm.intent_text import normalize_text
-from voicebox.llm.types import OUT_OF_SCOPE, IntentModel, IntentScore
+from voicebox.llm.types import IntentModel
 from voicebox.skills.templates import expand, sample
 from voicebox.skills.types import Intent, SlotKind
 
-__all__ = ["ExampleIntentModel", "background_texts", "example_texts"]
+__all__ = ["ExampleIntentModel", "background_texts", "example_texts", "learn"]
 
 _PER_EXAMPLE = 6
 """Sentences of one example of a new intent: its values vary."""
 _AT_ONCE = 16
-_LIKELIER = 0.5
 _WORDS_ABOUT = 8
 """Words of each new intent that the background talks about."""
 
 
-class ExampleIntentModel:
-    """Implements `IntentModel` for the labels of a model and some new ones, or the same ones with new sentences.
+class ExampleIntentModel(HeadIntentModel):
+    """Implements `IntentModel` for the labels of a model and some new ones, learned from their examples in seconds.
 
     Args:
         base: scores texts; is closed with this one.
@@ -46,8 +46,6 @@ class ExampleIntentModel:
     """
 
     def __init__(self, base: IntentModel, new: Sequence[Intent], others: Sequence[Intent]) -> None:
-        self._base = base
-        self._labels = tuple(dict.fromkeys((*base.labels, *(intent.name for intent in new))))
         began = time.perf_counter()
         own = {intent.name: example_texts(intent) for intent in new}
         rest = [text for intent in others for text in example_texts(intent, each=1)[::2]]
@@ -55,79 +53,40 @@ class ExampleIntentModel:
         taken = {text for texts in own.values() for text in texts}
         rows = [(text, name) for name, texts in own.items() for text in texts]
         rows += [(text, ELSE) for text in dict.fromkeys(rest) if text not in taken]
-        texts = [text for text, _ in rows]
-        words = Words(texts, taken, _forms(new))
-        self._head = ExampleHead(words, texts, self._vectors(texts), [name for _, name in rows])
+        super().__init__(base, learn(base, rows, new))
         self.fit_s = time.perf_counter() - began
         """Seconds that learning the sentences took."""
 
-    @property
-    def labels(self) -> Sequence[str]:
-        """The model's labels, then the new ones."""
-        return self._labels
 
-    @property
-    def threshold(self) -> float:
-        """P(in scope) from which a text is accepted."""
-        return self._base.threshold
+def learn(
+    base: IntentModel, rows: Sequence[tuple[str, str]], new: Sequence[Intent], *, steps: int = STEPS
+) -> ExampleHead:
+    """A classifier for a model.
 
-    def score(self, text: str, *, session: str) -> Future[IntentScore]:
-        """Score a text; see the base's `score`."""
-        inner = self._base.score(text, session=session)
-        outer: Future[IntentScore] = Future()
+    Args:
+        base: gives vectors of texts.
+        rows: normalized texts with their intents; `ELSE` for what is none of the new ones.
+        new: the new intents.
+        steps: of the descent.
 
-        def finish(done: Future[IntentScore]) -> None:
-            if done.cancelled():
-                outer.cancel()
-            if not outer.set_running_or_notify_cancel():
-                return
-            if (error := done.exception()) is not None:
-                outer.set_exception(error)
-            else:
-                outer.set_result(self._mixed(normalize_text(text), done.result()))
+    Raises:
+        EngineError: `base` fails.
+    """
+    texts = [text for text, _ in rows]
+    words = Words.of(texts, dict.fromkeys(text for text, name in rows if name != ELSE), _forms(new))
+    return ExampleHead.fit(words, texts, _vectors(base, texts), [name for _, name in rows], steps=steps)
 
-        outer.add_done_callback(lambda future: inner.cancel() if future.cancelled() else None)
-        inner.add_done_callback(finish)
-        return outer
 
-    def release(self, session: str) -> None:
-        """Forget the session."""
-        self._base.release(session)
-
-    def close(self) -> None:
-        """Free the model. Idempotent."""
-        self._base.close()
-
-    def _mixed(self, text: str, score: IntentScore) -> IntentScore:
-        *new, left = self._head.probabilities(text, score.vector).tolist()
-        shares = {name: p * left for name, p in score.ranked}
-        for name, p in zip(self._head.labels, new, strict=True):
-            shares[name] = shares.get(name, 0.0) + p
-        in_scope = 1.0 - shares[OUT_OF_SCOPE]
-        ranked = sorted(shares.items(), key=lambda pair: -pair[1])
-        best = next((name for name, _ in ranked if name != OUT_OF_SCOPE), OUT_OF_SCOPE)
-        # The base's threshold is made for its own probabilities.
-        needed = max(self.threshold, _LIKELIER) if best in self._head.labels else self.threshold
-        return IntentScore(
-            ranked=tuple(ranked),
-            in_scope=in_scope,
-            complete=score.complete,
-            accepted=in_scope >= needed,
-            ms=score.ms,
-            vector=score.vector,
-        )
-
-    def _vectors(self, texts: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
-        """The base's vectors of texts, a few at a time; None if it gives none."""
-        vectors = []
-        for at in range(0, len(texts), _AT_ONCE):
-            part = texts[at : at + _AT_ONCE]
-            futures = [self._base.score(text, session=f"example {i}") for i, text in enumerate(part)]
-            vectors += [future.result().vector for future in futures]
-        for i in range(_AT_ONCE):
-            self._base.release(f"example {i}")
-        found = [vector for vector in vectors if vector is not None]
-        return np.array(found, np.float32) if len(found) == len(texts) else None
+def _vectors(base: IntentModel, texts: Sequence[str]) -> NDArray[np.float32] | None:
+    """The base's vectors of texts, a few at a time; None if it gives none."""
+    vectors: list[NDArray[np.float32]] = []
+    for start in range(0, len(texts), _AT_ONCE):
+        part = texts[start : start + _AT_ONCE]
+        futures = [base.score(text, session=f"example {at}") for at, text in enumerate(part)]
+        vectors += [vector for future in futures if (vector := future.result().vector) is not None]
+    for at in range(_AT_ONCE):
+        base.release(f"example {at}")
+    return np.array(vectors, np.float32) if len(vectors) == len(texts) else None
 
 
 def example_texts(intent: Intent, *, each: int = _PER_EXAMPLE, seed: int = 1) -> list[str]:
