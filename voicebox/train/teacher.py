@@ -129,7 +129,8 @@ def fit_head(vectors: Tensor, labels: Tensor, weights: Tensor, count: int, *, st
     """
     inputs = _inputs(vectors)
     head = torch.zeros(inputs.shape[1], count, requires_grad=True)
-    optimizer = torch.optim.LBFGS([head], max_iter=steps, history_size=10)
+    # Without a line search it can leave the basin for good: seen with uneven weights.
+    optimizer = torch.optim.LBFGS([head], max_iter=steps, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
