@@ -18,9 +18,10 @@ from voicebox.models.catalog import CatalogModel, catalog
 from voicebox.models.choose import Capacity, Choice, Measured, capacity, choose_stt
 from voicebox.models.fit import fit
 from voicebox.models.hardware import Hardware, hardware
+from voicebox.models.voices import locate_voice
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE, Audio
-from voicebox.tts.piper import PiperSynthesizer
+from voicebox.tts.voices import find_voice, open_voice
 
 __all__ = ["Findings", "add_parser", "run"]
 
@@ -81,8 +82,8 @@ def _missing(models: Sequence[CatalogModel], settings: Settings) -> tuple[str, .
     if not any(model.role == "stt" for model in models):
         problems.append(ModelError("No recogniser is installed", cure="Run `voicebox models pull --default`."))
     try:
-        store.locate(settings.tts.voice)
-    except ModelError as error:
+        find_voice(settings.tts.voice, locate_voice)
+    except VoiceboxError as error:
         problems.append(error)
     return tuple(str(problem) for problem in problems)
 
@@ -106,7 +107,7 @@ def _measure(found: Findings, models: Sequence[CatalogModel], settings: Settings
     """Load what would be used, one after the other, and time it."""
     name, language, cores = settings.tts.voice, settings.stt.language, found.machine.cores
     try:
-        voice = PiperSynthesizer(store.locate(name), name=name)
+        voice = open_voice(find_voice(name, locate_voice))
         voice.synthesize(PROBE_TEXT)
         spoken = voice.synthesize(PROBE_TEXT)
     except VoiceboxError as error:
