@@ -96,7 +96,9 @@ class SttSettings(_Section):
 class IntentSettings(_Section):
     """The small model that decides."""
 
-    model: Path | None = Field(None, description="name, GGUF file or folder; default: the one that ships")
+    model: Path | None = Field(
+        None, description="name, GGUF file or folder, or auto: the best that this machine carries; default: the shipped"
+    )
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     max_sessions: int = Field(64, ge=1, le=255, description="sessions that keep their KV cache")
 

@@ -21,8 +21,9 @@ from voicebox.config import Settings, SttSettings, TtsSettings
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
-from voicebox.errors import ConfigError, VoiceboxError
+from voicebox.errors import ConfigError, ModelError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
+from voicebox.llm.open_intent import check_labels
 from voicebox.llm.persona import EXAMPLES, capabilities, system_prompt
 from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.sampling import Sampling
@@ -83,6 +84,11 @@ class Engines:
         self.household = Household()
         loader = RepertoireLoader(settings, self.household)
         self._repertoire = repertoire = loader.load()
+        try:
+            check_labels(repertoire.model, [i.name for i in repertoire.registry.intents()], path=loader.base)
+        except ModelError:
+            repertoire.model.close()
+            raise
         self.intent = SwapIntentModel(repertoire.model)
         self.vad = SileroVad()
         voices = _voice_pool(settings.tts, settings.stt.language)
