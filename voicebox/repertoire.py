@@ -14,6 +14,7 @@ from pathlib import Path
 
 from voicebox.config import Settings
 from voicebox.errors import VoiceboxError
+from voicebox.llm.auto_intent import choose_intent, intent_models
 from voicebox.llm.examples import ExampleIntentModel
 from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.open_intent import open_intent_model
@@ -34,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 INTENT_MODEL = "voicebox-intent"
 """The catalog's name of the intent model that ships."""
+AUTO = "auto"
+"""Of the models in the folder `intent` of the models folder and the shipped one, the best that this machine carries."""
 _POLL_S = 2.0
 
 
@@ -64,16 +67,24 @@ class RepertoireLoader:
         self._settings = settings
         self._household = household
         self._base = base or settings.intent.model or INTENT_MODEL
+        self._chosen: Path | None = None
         self.folder = skills_folder(settings.skills.dir)
 
     @property
     def base(self) -> Path:
-        """The intent model that own skills come on top of.
+        """The intent model that own skills come on top of; `auto` is chosen once.
 
         Raises:
             ModelError: it is not there.
         """
-        return locate_for("intent", self._base)
+        if str(self._base) != AUTO:
+            return locate_for("intent", self._base)
+        if self._chosen is None:
+            intents = [intent.name for intent in default_registry(self._household).intents()]
+            found = intent_models(models_dir() / "intent")
+            shipped = locate_for("intent", INTENT_MODEL)
+            self._chosen = choose_intent(found, shipped, intents, threads=self._settings.intent.threads)
+        return self._chosen
 
     def load(self, before: OwnSkills | None = None) -> Repertoire:
         """Load skills and model. Skill files with errors cost their skill only, and are named in the log.
