@@ -43,6 +43,9 @@ def test_rows_that_can_be_told_apart_are(tmp_path: Path, out: str, names: tuple[
         assert model.threshold == pytest.approx(result.calibration.threshold)
         right = [model.score(row.text, session="a").result(30).intent == row.intent for row in rows()]
         assert sum(right) >= 0.8 * len(right)
+        inside = [row.text for row in rows() if row.intent != OUT_OF_SCOPE and row.split == "train"]
+        # However certain the model is, what it was trained on is not all rejected.
+        assert sum(model.score(text, session="a").result(30).accepted for text in inside) >= 0.8 * len(inside)
         # A beginning is less complete than the whole.
         whole, begun = (model.score(text, session="a").result(30).complete for text in (rows()[4].text, "the"))
         assert whole > begun

@@ -26,6 +26,9 @@ from voicebox.train.rows import DataError, Row
 
 __all__ = ["BaseResult", "BaseSettings", "Progress", "train_from_bases"]
 
+_LIMITS = (0.0, 0.9999)
+"""Of the threshold: above it, rounding decides. What is so certain of the held-out texts rejects hardly any of them."""
+
 Progress = Callable[[str, float, str], None]
 """Gets the stage, the share of it that is done, and a word about it."""
 
@@ -51,7 +54,7 @@ class BaseSettings:
     beginnings: float = 0.5
     beginning_weight: float = 0.3
     holdout: float = 0.08
-    rejected: float = 0.04
+    rejected: float = 0.03
     seed: int = 7
     threads: int = 1
     penalties: tuple[float, ...] = PENALTIES
@@ -219,6 +222,6 @@ def _calibrate(
         (folder / DOCUMENT).write_text(replace(document, bases=linked).text(), encoding="utf-8")
         model = FeatureIntentModel(folder, threads=settings.threads)
         try:
-            return calibrate(model, held, pauses, rejected=settings.rejected, rejects=rejects)
+            return calibrate(model, held, pauses, rejected=settings.rejected, limits=_LIMITS, rejects=rejects)
         finally:
             model.close()
