@@ -8,6 +8,7 @@ Learning without Forgetting); rows of new labels against their label alone.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ def finetune(
             Batcher(fitted, pieces, len(labels)),
             targets,
             budget_s=cpu_s,
-            checkpoint=folder / "finetune.pt",
+            checkpoint=folder / f"finetune-{_key(model, rows, cpu_s, seed)}.pt",
             seed=seed,
             progress=progress,
             recipe=recipe,
@@ -111,6 +112,15 @@ def finetune(
     finally:
         if work is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _key(model: Path, rows: Sequence[Row], cpu_s: float, seed: int) -> str:
+    """Names everything that a checkpoint depends on."""
+    digest = hashlib.sha256(f"{cpu_s} {seed}".encode())
+    digest.update(model.read_bytes())
+    for row in rows:
+        digest.update(f"{row.text}\t{row.intent}\t{row.weight}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _targets(old: Trained, labels: Sequence[str], fitted: Sequence[Example], pieces: WordPieces) -> Targets:
