@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -73,6 +75,27 @@ def test_completeness_is_even_where_the_end_says_nothing() -> None:
     raw, wanted = answers(favourite=0)
     calibration = fit(raw, wanted, [0.1, 0.2, 0.8, 0.9], [True, True, False, False], out_of_scope=OOS)
     assert calibration.complete(0.01) == calibration.complete(0.99) == pytest.approx(0.5)
+
+
+def test_a_calibration_is_read_as_it_was_written() -> None:
+    calibration = calibrated(*answers(favourite=1))
+    assert Calibration.from_json(calibration.to_json(), labels=LABELS) == calibration
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"bias": 3}', "\xff", '{"bias": ["a"]}'])
+def test_what_is_no_calibration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any message
+        Calibration.from_json(text, labels=LABELS)
+
+
+def test_a_calibration_of_other_labels_is_refused() -> None:
+    good = calibrated(*answers(favourite=1))
+    with pytest.raises(ValueError, match="no calibration of 5 labels"):
+        Calibration.from_json(good.to_json(), labels=LABELS + 1)
+    with pytest.raises(ValueError, match="no calibration"):
+        Calibration.from_json(replace(good, temperature=float("nan")).to_json(), labels=LABELS)
+    with pytest.raises(ValueError, match="no calibration"):
+        Calibration.from_json(good.to_json().replace("slope", "slop"), labels=LABELS)
 
 
 def test_logistic_fit_finds_the_line_that_made_the_data() -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from tests.llm import tiny_arch, tiny_gguf
 from voicebox.errors import EngineError, ModelError
+from voicebox.llm.instruct_calibration import Calibration
 from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.jobs import Generation
+from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel, IntentScore
 from voicebox.skills.registry import default_registry
 from voicebox.skills.state import Household
@@ -195,6 +197,28 @@ def test_a_closed_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="closed"):
         model.score("boil", session="a")
     model.close()
+
+
+def test_the_next_start_computes_nothing(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = PromptCache(tmp_path / "cache")
+
+    def start(intents: Sequence[Intent] = INTENTS) -> tuple[int, Calibration, IntentScore]:
+        model = InstructIntentModel(path, intents, max_sessions=2, cache=cache)
+        decoded = model.engine.stats.decoded_tokens
+        score = fresh(model, "boil it")
+        model.close()
+        return decoded, model.calibration, score
+
+    first, second = start(), start()
+    assert first[0] > 200
+    assert second[0] == 0
+    assert second[1] == first[1]
+    assert same(first[2], second[2])
+    assert start(INTENTS[:2])[0] > 100
+    for file in cache.folder.iterdir():
+        cache.put(file.stem, b"neither")
+    assert start()[0] == first[0]
+    assert caplog.text.count("made again") == 2
 
 
 @pytest.mark.parametrize(

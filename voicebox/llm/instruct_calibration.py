@@ -14,8 +14,9 @@ enough. What the declarations hold is enough to correct that: example sentences 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,27 @@ class Calibration:
     def apply(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities of raw ones, both of shape (..., labels)."""
         return _tempered(_logs(probability) - np.asarray(self.bias), self.temperature)
+
+    def to_json(self) -> str:
+        """As text, for `from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, labels: int) -> Calibration:
+        """What `to_json` wrote for so many labels.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            data = json.loads(text)
+            bias = tuple(float(value) for value in data.pop("bias"))
+            found = cls(bias, **{name: float(value) for name, value in data.items()})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no calibration: {error!r}") from error
+        if len(bias) != labels or not np.isfinite([*bias, found.temperature, found.threshold]).all():
+            raise ValueError(f"no calibration of {labels} labels")
+        return found
 
     def complete(self, ends: float) -> float:
         """P(all is said) from the model's probability that the sentence ends."""

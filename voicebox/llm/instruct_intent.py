@@ -23,6 +23,7 @@ from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.label_scoring import LabelScorer, Reading
 from voicebox.llm.label_trie import LabelTrie
 from voicebox.llm.llama import LlamaEngine
+from voicebox.llm.prompt_cache import PromptCache, prompt_key
 from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
 from voicebox.skills.types import Intent
 
@@ -47,6 +48,7 @@ class InstructIntentModel:
         max_sessions: sessions that keep KV at the same time.
         threads: threads of the engine; keep 1 unless nothing else runs on the machine.
         gpu_layers: layers on the GPU where llama.cpp was built for one; -1 for all.
+        cache: keeps the KV of the prompt and the calibration for the next start.
 
     Raises:
         ModelError: the file is missing, damaged, not a language model, or its context is too small for the prompt.
@@ -61,6 +63,7 @@ class InstructIntentModel:
         max_sessions: int = 16,
         threads: int = 1,
         gpu_layers: int = 0,
+        cache: PromptCache | None = None,
     ) -> None:
         if not intents:
             raise ModelError("An instruct model needs intents to choose from", cure="Enable a skill.")
@@ -84,8 +87,8 @@ class InstructIntentModel:
         self._scorer = LabelScorer(self._engine, prompt, trie)
         try:
             began = time.perf_counter()
-            self._engine.pin(prompt.pinned).result()
-            self._calibration = self._calibrate(kept, at_once=min(_AT_ONCE, max_sessions))
+            self._engine.pin(prompt.pinned, cache=cache).result()
+            self._calibration = self._calibrated(prompt, kept, cache, at_once=min(_AT_ONCE, max_sessions))
             _log.info(
                 "%s knows %d intents: %d tokens and %d sentences in %.1f s",
                 self._engine.model.name,
@@ -164,6 +167,23 @@ class InstructIntentModel:
             accepted=in_scope >= self.threshold,
             ms=ms,
         )
+
+    def _calibrated(
+        self, prompt: InstructPrompt, kept: Sequence[Example], cache: PromptCache | None, *, at_once: int
+    ) -> Calibration:
+        """The calibration of an earlier start, or a new one."""
+        if cache is None:
+            return self._calibrate(kept, at_once=at_once)
+        key = prompt_key("calibration 1", self._engine.model.path, prompt.pinned, repr((self._labels, kept)))
+        saved = cache.get(key)
+        if saved is not None:
+            try:
+                return Calibration.from_json(saved, labels=len(self._labels))
+            except ValueError as error:
+                _log.warning("The saved calibration of %s is made again: %s", self._engine.model.name, error)
+        calibration = self._calibrate(kept, at_once=at_once)
+        cache.put(key, calibration.to_json().encode())
+        return calibration
 
     def _calibrate(self, kept: Sequence[Example], *, at_once: int) -> Calibration:
         """Read sentences that the prompt does not show, cut and whole, and fit on what comes of them."""
