@@ -95,6 +95,26 @@ def test_nothing_to_say_is_no_audio(voice: PiperSynthesizer, text: str) -> None:
     assert [w.text for w in spoken.words] == text.split()
 
 
+@pytest.mark.parametrize("speed", [0.5, 0.75, 1.5, 2.0])
+def test_the_rate_is_the_one_that_was_asked_for(voice: PiperSynthesizer, speed: float) -> None:
+    texts = ("The kitchen light is on.", "I have set a timer for twenty five minutes.", "What would you like to have?")
+
+    def seconds(rate: float) -> float:
+        return sum(voice.synthesize(text, speed=rate).duration_s for text in texts for _ in range(2))
+
+    # The voice varies its pace by some percent from run to run; the pause at the end is no speech.
+    assert seconds(1.0) / seconds(speed) == pytest.approx(speed, rel=0.1)
+
+
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_words_stay_on_their_samples_at_other_rates(voice: PiperSynthesizer, speed: float) -> None:
+    spoken = voice.synthesize("Stop, it is seventeen minutes past.", speed=speed)
+    lengths = {word.text: word.end - word.start for word in spoken.words}
+    assert max(lengths, key=lengths.__getitem__) == "seventeen"
+    assert all(a.end <= b.start for a, b in zip(spoken.words, spoken.words[1:], strict=False))
+    assert 0.7 * len(spoken.audio) < spoken.words[-1].end <= len(spoken.audio)
+
+
 def test_two_runs_hear_the_same(voice_file: Path) -> None:
     first, second = (PiperSynthesizer(voice_file).synthesize("It is on.").audio for _ in range(2))
     assert np.array_equal(first, second)

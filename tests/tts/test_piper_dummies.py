@@ -11,6 +11,8 @@ import pytest
 
 from tests.tts.dummy_voice import tone_hz, write_voice
 from voicebox.errors import ConfigError, EngineError
+from voicebox.tts import piper
+from voicebox.tts.limiter import CEILING
 from voicebox.tts.loudness import integrated_loudness
 from voicebox.tts.piper import TARGET_LUFS, PiperSynthesizer
 from voicebox.tts.types import Stop, StoppedError
@@ -29,6 +31,12 @@ def test_all_voices_are_equally_loud(tmp_path: Path, rate: int) -> None:
         assert max(heard) - min(heard) < 0.1
         if speed == 1.0:
             assert heard == pytest.approx([TARGET_LUFS] * 3, abs=1.0)
+
+
+def test_peaks_stay_below_the_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(piper, "TARGET_LUFS", 3.0)
+    audio = PiperSynthesizer(write_voice(tmp_path, level=0.9, speakers=(1.0,))).synthesize(TEXT).audio
+    assert 0.8 < np.abs(audio).max() <= CEILING + 1e-6
 
 
 def test_a_whisper_is_not_blown_up_without_end(tmp_path: Path) -> None:

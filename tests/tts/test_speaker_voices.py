@@ -131,7 +131,7 @@ def gate() -> Gate:
 @pytest.fixture
 def pool(tmp_path: Path, gate: Gate) -> VoicePool:
     write_voice(tmp_path, "joe", speakers=(0.1, 0.3))
-    write_voice(tmp_path, "amy", rate=16_000)
+    write_voice(tmp_path, "amy", rate=16_000, speakers=(0.2, 0.1))
     write_voice(tmp_path, "bad").write_bytes(b"no model")
 
     def locate(name: str) -> Path:
@@ -180,7 +180,7 @@ def test_a_voice_that_fails_to_load_harms_its_own_session_only(speaker: PiperSpe
 
 def test_voice_speaker_and_speed_are_spoken_and_kept_apart(speaker: PiperSpeaker, gate: Gate) -> None:
     gate.open.set()
-    manners = [Manner("joe"), Manner("joe", 1.5), Manner("joe:1"), Manner("amy"), Manner("amy", 0.5)]
+    manners = [Manner("joe"), Manner("joe", 1.5), Manner("joe:1"), Manner("amy"), Manner("amy", 0.5), Manner("amy:1")]
     first = [speaker.submit(LONG, manner=manner).result(30) for manner in manners]
     assert not any(phrase.cached for phrase in first)
     again = [speaker.submit(LONG, manner=manner).result(30) for manner in manners]
