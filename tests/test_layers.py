@@ -23,7 +23,9 @@ ALLOWED = {
     "transports": BASE | {"conversation", "routing"},
     "server": BASE | {"conversation", "transports", "config", "models"},
     "client": BASE | {"vad"},
+    "train": BASE | ENGINES | {"routing"},
 }
+TRAINING_ONLY = {"torch", "gguf"}
 SHELL_ONLY = {"asyncio", "socket", "threading", "websockets", "ctranslate2", "llama_cpp", "piper", "onnxruntime"}
 
 
@@ -54,6 +56,15 @@ def test_only_the_session_reaches_engines_and_the_loop() -> None:
     for path in (ROOT / "conversation").glob("*.py"):
         if path.name != "session.py":
             assert not {name.split(".")[0] for name in imports(path)} & SHELL_ONLY, path.name
+
+
+def test_nothing_but_commands_reaches_training_and_nothing_else_its_libraries() -> None:
+    for path in ROOT.rglob("*.py"):
+        part = path.relative_to(ROOT).parts[0]
+        if part not in ("train", "cli"):
+            assert "train" not in own(path), path.relative_to(ROOT)
+        if part != "train":
+            assert not {name.split(".")[0] for name in imports(path)} & TRAINING_ONLY, path.relative_to(ROOT)
 
 
 def test_the_check_sees_imports() -> None:
