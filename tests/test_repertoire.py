@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,10 @@ import pytest
 
 from voicebox.config import Settings, load_settings
 from voicebox.errors import ConfigError, ModelError
-from voicebox.llm.examples import ExampleIntentModel
+from voicebox.llm.example_file import write_head
+from voicebox.llm.example_head import ELSE
+from voicebox.llm.examples import ExampleIntentModel, example_texts, learn
+from voicebox.llm.open_intent import open_intent_model
 from voicebox.models.store import models_dir
 from voicebox.repertoire import Repertoire, RepertoireLoader, Watch
 from voicebox.skills.own.load import OwnSkills
@@ -68,14 +70,20 @@ def taken(loader: RepertoireLoader, before: OwnSkills | None = None) -> Repertoi
     return repertoire
 
 
-def record_training(folder: Path, shipped: Path, tmp_path: Path, base: str | None = None) -> None:
-    """As if the shipped model had been trained on the skills as they are now."""
-    skills = RepertoireLoader(load_settings(flags={"skills.dir": folder}), Household()).load
-    own = taken_own(skills)
+def record_training(folder: Path, shipped: Path, base: str | None = None) -> Path:
+    """As after `voicebox skills train`: what is learned of the skills as they are now, on the shipped model."""
+    own = taken_own(RepertoireLoader(load_settings(flags={"skills.dir": folder}), Household()).load)
+    intents = [intent for skill in own.skills for intent in skill.intents]
+    model = open_intent_model(shipped)
+    head = learn(
+        model, [(text, i.name) for i in intents for text in example_texts(i)] + [("what time is it", ELSE)], intents
+    )
+    model.close()
     target = record_path(models_dir())
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(shipped, target.parent / "own.gguf")
-    write_record(target, TrainingRecord("own.gguf", "0", base or file_sha256(shipped), fingerprints(own.skills)))
+    write_head(target.parent / "own.npz", head)
+    write_record(target, TrainingRecord("own.npz", "", base or file_sha256(shipped), fingerprints(own.skills)))
+    return target.parent / "own.npz"
 
 
 def taken_own(load: Callable[[], Repertoire]) -> OwnSkills:
@@ -99,11 +107,13 @@ def test_own_skills_stand_beside_the_others(settings, shipped):
 
 
 @pytest.mark.models
-def test_trained_skills_need_no_examples(settings, folder, shipped, tmp_path):
-    record_training(folder, shipped, tmp_path)
-    repertoire = taken(RepertoireLoader(settings, Household()))
+def test_trained_skills_need_no_examples(settings, folder, shipped):
+    record_training(folder, shipped)
+    repertoire = RepertoireLoader(settings, Household()).load()
     assert repertoire.untrained == ()
     assert not isinstance(repertoire.model, ExampleIntentModel)
+    assert repertoire.model.score("bring me some toast", session="s").result().intent == "snack.order"
+    repertoire.model.close()
     (folder / "radio.toml").write_text(RADIO, "utf-8")
     assert taken(RepertoireLoader(settings, Household())).untrained == ("radio",)
     (folder / "snack.toml").write_text(SNACK.replace("order {kind}", "order a {kind}"), "utf-8")
@@ -111,8 +121,8 @@ def test_trained_skills_need_no_examples(settings, folder, shipped, tmp_path):
 
 
 @pytest.mark.models
-def test_what_was_trained_on_another_base_is_left(settings, folder, shipped, tmp_path, caplog):
-    record_training(folder, shipped, tmp_path, base="another")
+def test_what_was_trained_on_another_base_is_left(settings, folder, shipped, caplog):
+    record_training(folder, shipped, base="another")
     assert taken(RepertoireLoader(settings, Household())).untrained == ("snack",)
     assert "train again" in caplog.text
 
@@ -124,6 +134,13 @@ def test_a_broken_record_is_named_and_left(settings, folder, shipped, caplog):
     path.write_text("{", "utf-8")
     assert taken(RepertoireLoader(settings, Household())).untrained == ("snack",)
     assert "record.json" in caplog.text
+
+
+@pytest.mark.models
+def test_what_was_learned_and_is_damaged_is_named_and_left(settings, folder, shipped, caplog):
+    record_training(folder, shipped).write_bytes(b"PK")
+    assert taken(RepertoireLoader(settings, Household())).untrained == ("snack",)
+    assert "own.npz" in caplog.text
 
 
 @pytest.mark.models

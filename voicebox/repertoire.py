@@ -15,7 +15,10 @@ from pathlib import Path
 from voicebox.config import Settings
 from voicebox.errors import VoiceboxError
 from voicebox.llm.auto_intent import choose_intent, intent_models
+from voicebox.llm.example_file import read_head
+from voicebox.llm.example_head import ExampleHead
 from voicebox.llm.examples import ExampleIntentModel
+from voicebox.llm.head_model import HeadIntentModel
 from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.open_intent import open_intent_model
 from voicebox.llm.types import IntentModel
@@ -117,8 +120,8 @@ class RepertoireLoader:
 
     def trained(self, own: Sequence[OwnSkill]) -> frozenset[str]:
         """The names of those own skills that the intent model was trained on as they are now."""
-        record = self._record(self.base) if own else None
-        return frozenset(skill.name for skill in own if record is not None and record.knows(skill))
+        trained = self._trained(self.base) if own else None
+        return frozenset(skill.name for skill in own if trained is not None and trained[0].knows(skill))
 
     def examples(self, own: Sequence[OwnSkill]) -> IntentModel:
         """The untrained model with own skills known by their examples.
@@ -134,11 +137,13 @@ class RepertoireLoader:
     def _model(self, registry: Registry, own: list[OwnSkill]) -> tuple[IntentModel, tuple[str, ...]]:
         base = self.base
         intents = registry.intents()
-        record = self._record(base) if own else None
-        new = [skill for skill in own if record is None or not record.knows(skill)]
-        path = base if record is None else record_path(models_dir()).parent / record.model
+        trained = self._trained(base) if own else None
+        new = [skill for skill in own if trained is None or not trained[0].knows(skill)]
         setting = self._settings.intent
+        path = record_path(models_dir()).parent / trained[0].model if trained and trained[0].model else base
         model = open_intent_model(path, max_sessions=setting.max_sessions, threads=setting.threads, intents=intents)
+        if trained is not None:
+            model = HeadIntentModel(model, trained[1])
         if not new or isinstance(model, InstructIntentModel):  # which reads the declarations
             return model, ()
         names = {intent.name for skill in new for intent in skill.intents}
@@ -147,17 +152,20 @@ class RepertoireLoader:
         _log.info("Not trained yet, known by their examples: %s (%.1f s)", ", ".join(untrained), wrapped.fit_s)
         return wrapped, untrained
 
-    def _record(self, base: Path) -> TrainingRecord | None:
-        """What was trained on the base model that is in use, if anything was."""
+    def _trained(self, base: Path) -> tuple[TrainingRecord, ExampleHead] | None:
+        """What was learned on the base model that is in use, if anything was and can be used."""
+        path = record_path(models_dir())
         try:
-            record = read_record(record_path(models_dir()))
+            record = read_record(path)
+            if record is None:
+                return None
+            if record.base != file_sha256(base):
+                _log.warning("What `voicebox skills train` made belongs to another intent model: train again")
+                return None
+            return record, read_head(path.parent / record.head)
         except VoiceboxError as error:
             _log.error("%s", error)
             return None
-        if record is not None and (not base.is_file() or record.base != file_sha256(base)):
-            _log.warning("The model of `voicebox skills train` was made from another base: train again")
-            return None
-        return record
 
 
 def with_examples(model: IntentModel, intents: Sequence[Intent], new: Collection[str]) -> ExampleIntentModel:

@@ -134,14 +134,14 @@ def test_check_asks_the_model(run: Run, require_model: Callable[[str], Path], tm
 def test_train_needs_skills(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("voicebox.cli.skills_train.require_training_libraries", lambda: None)
     assert main(["skills", "train"]) == 2
     assert "There are no skills in" in capsys.readouterr().err
     (tmp_path / "bad.toml").write_text("name =", "utf-8")
     assert main(["skills", "train", "--dir", str(tmp_path)]) == 2
     assert "bad.toml:1: it is not valid TOML" in capsys.readouterr().err
-    assert main(["skills", "train", "--minutes", "0"]) == 2
-    assert "--minutes 0.0 is not from" in capsys.readouterr().err
+    monkeypatch.setattr("voicebox.cli.skills_train.require_training_libraries", lambda: None)
+    assert main(["skills", "train", "--tune", "-1"]) == 2
+    assert "--tune -1.0 is not from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -153,19 +153,47 @@ def test_train_needs_skills(
     ],
 )
 def test_train_refuses_rows_to_measure_with(
-    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: str, said: str
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, rows: str, said: str
 ) -> None:
-    monkeypatch.setattr("voicebox.cli.skills_train.require_training_libraries", lambda: None)
     file = tmp_path / "rows.jsonl"
     file.write_text(rows, "utf-8")
     assert main(["skills", "train", "--dir", str(EXAMPLES), "--test", str(file)]) == 2
     assert said in capsys.readouterr().err
 
 
-def test_train_needs_its_libraries(
+def test_tuning_needs_its_libraries(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name == "torch" else real(name, *more))
-    assert main(["skills", "train"]) == 1
+    assert main(["skills", "train", "--tune", "1"]) == 1
     assert "pip install 'voicebox[train]'" in capsys.readouterr().err
+
+
+@pytest.mark.models
+def test_what_is_trained_is_taken(run: Run, require_model: Callable[[str], Path], tmp_path: Path) -> None:
+    require_model("voicebox-intent")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "pizza.toml").write_text((EXAMPLES / "pizza.toml").read_text("utf-8"), "utf-8")
+    test = tmp_path / "rows.jsonl"
+    test.write_text(
+        '{"text": "could i get a pepperoni pizza", "intent": "pizza.order"}\n'
+        '{"text": "how many people live in china", "intent": "oos"}\n',
+        "utf-8",
+    )
+    code, rows = run("train", "--dir", str(folder), "--test", str(test))
+    assert code == 0
+    summary = rows[-1]
+    assert summary["taken"]
+    assert summary["own_after"] == 1.0
+    assert summary["builtin_after"] >= summary["builtin_before"] - 0.005
+    by_skill = {(row["skill"], row["measured_on"]): row for row in rows[:-1]}
+    assert by_skill["timer", "built in"]["n"] > 50
+    assert by_skill["pizza", "kept back"]["after"] > 0.5
+    _, listed = run("list", "--dir", str(folder))
+    assert next(row["state"] for row in listed if row.get("skill") == "pizza") == "trained"
+    changed = (folder / "pizza.toml").read_text("utf-8").replace("track my pizza", "follow my pizza")
+    (folder / "pizza.toml").write_text(changed, "utf-8")
+    _, listed = run("list", "--dir", str(folder))
+    assert next(row["state"] for row in listed if row.get("skill") == "pizza") == "by its examples"

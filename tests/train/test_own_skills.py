@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
-import pytest
-
+from voicebox.llm.example_head import ELSE
 from voicebox.llm.types import OUT_OF_SCOPE, IntentScore
 from voicebox.skills.intents import BUILTIN_INTENTS
 from voicebox.skills.own.load import load_folder
@@ -16,6 +12,7 @@ from voicebox.train.own_skills import (
     Accuracy,
     exam_rows,
     kept_back,
+    learned_texts,
     measure,
     own_rows,
     rehearsal_rows,
@@ -83,31 +80,9 @@ def test_accuracy_is_by_skill():
     assert Accuracy(0, 0).share == 1.0
 
 
-@pytest.mark.timeout(900)
-def test_a_trained_model_is_taken_by_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    require_model: Callable[[str], Path],
-) -> None:  # fmt: skip
-    pytest.importorskip("torch")
-    from voicebox.cli.main import main
-    from voicebox.config import load_settings
-    from voicebox.llm.examples import ExampleIntentModel
-    from voicebox.repertoire import RepertoireLoader
-    from voicebox.skills.state import Household
-
-    require_model("voicebox-intent")
-    monkeypatch.setenv("VOICEBOX_MODELS_DIR", str(tmp_path / "models"))
-    monkeypatch.chdir(tmp_path)
-    arguments = ["skills", "train", "--dir", str(EXAMPLES), "--minutes", "0.3", "--threads", "1", "--force", "--json"]
-    assert main(arguments) == 0
-    rows: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert rows[-1]["taken"]
-    assert {row["skill"] for row in rows[:-1]} >= {"pizza", "bank", "restaurant", "timer"}
-    loaded = RepertoireLoader(load_settings(flags={"skills.dir": EXAMPLES}), Household()).load()
-    try:
-        assert loaded.untrained == ()
-        assert not isinstance(loaded.model, ExampleIntentModel)
-        assert {intent.name for intent in OWN} <= set(loaded.model.labels)
-        assert loaded.model.score("i'd like a pepperoni pizza", session="s").result().intent == "pizza.order"
-    finally:
-        loaded.model.close()
+def test_the_classifier_learns_own_sentences_and_what_is_none_of_them():
+    texts = learned_texts(OWN, BUILTIN_INTENTS)
+    assert len(dict(texts)) == len(texts)
+    assert {name for _, name in texts} == {intent.name for intent in OWN} | {ELSE}
+    assert ("set a timer", ELSE) in texts or dict(texts).get("start a timer") == ELSE
+    assert sum(name == ELSE for _, name in texts) >= 3000

@@ -43,9 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     check = actions.add_parser("check", help="find errors, and sentences that are taken for another skill's")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="files (default: all in the folder)")
     check.add_argument("--no-model", action="store_true", help="do not ask the intent model (quicker)")
-    train = actions.add_parser("train", help="teach the intent model your skills: minutes on two cores")
-    train.add_argument("--minutes", type=float, default=3.0, help="CPU minutes of training (default: 3)")
-    train.add_argument("--threads", type=int, default=2, help="threads (default: 2)")
+    train = actions.add_parser("train", help="learn your skills thoroughly, and measure how well")
+    train.add_argument(
+        "--tune", type=float, default=0.0, metavar="MINUTES",
+        help="also fine-tune the model itself for so long (needs voicebox[train], and a model that was trained by it)",
+    )  # fmt: skip
+    train.add_argument("--threads", type=int, default=2, help="threads of --tune (default: 2)")
     train.add_argument("--test", type=Path, metavar="FILE", help="JSON lines of text and intent to measure with, too")
     train.add_argument("--force", action="store_true", help="take the model even if it is worse at the other skills")
     for action in (listing, new, check, train):

@@ -8,13 +8,17 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
 from voicebox.cli.output import Output
 from voicebox.config import Settings
 from voicebox.errors import ConfigError
+from voicebox.llm.example_file import write_head
+from voicebox.llm.example_head import ExampleHead
+from voicebox.llm.examples import learn
+from voicebox.llm.head_model import HeadIntentModel
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.open_intent import open_intent_model
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
@@ -28,9 +32,7 @@ from voicebox.skills.own.skill import OwnSkill
 from voicebox.skills.state import Household
 from voicebox.skills.types import Intent
 from voicebox.train.extra import require_training_libraries
-
-if TYPE_CHECKING:
-    from voicebox.train.own_skills import Accuracy, Text
+from voicebox.train.own_skills import Accuracy, Text, exam_rows, kept_back, learned_texts, measure, tune
 
 __all__ = ["train"]
 
@@ -41,18 +43,17 @@ _NEW_EACH = 8
 
 
 def train(args: argparse.Namespace, settings: Settings, out: Output) -> int:
-    """Train, measure, and put the model where the server takes it; 1 if it is worse at the other skills.
+    """Train, measure, and put the result where the server takes it; 1 if it is worse at the other skills.
 
     Raises:
         ConfigError: there are no own skills, or one has errors.
-        ModelError: the intent model is of a kind that cannot be trained further.
-        VoiceboxError: the `train` extra is not installed.
+        ModelError: the intent model cannot be used, or is of a kind that cannot be tuned.
+        VoiceboxError: the `train` extra is not installed, and tuning was asked for.
     """
-    require_training_libraries()
-    from voicebox.train.own_skills import train_own
-
-    if not 0.05 <= args.minutes <= 1000:
-        raise ConfigError(f"--minutes {args.minutes} is not from 0.05 to 1000")
+    if args.tune:
+        require_training_libraries()
+        if not 0.05 <= args.tune <= 1000:
+            raise ConfigError(f"--tune {args.tune} is not from 0.05 to 1000 minutes")
     began = time.monotonic()
     loader = RepertoireLoader(settings, Household())
     own = load_folder(loader.folder)
@@ -64,21 +65,12 @@ def train(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     out.note("Measuring what is understood already")
     exam.before()
     with tempfile.TemporaryDirectory(prefix="voicebox-skills-") as folder:
-        trained = Path(folder) / "model.gguf"
-        with out.progress() as bars:
-            task = bars.add_task("training", total=1.0)
-
-            def show(share: float, loss: float) -> None:
-                bars.update(task, completed=share, description=f"training, loss {loss:.3f}")
-
-            train_own(
-                exam.base, exam.own, BUILTIN_INTENTS, trained, cpu_s=60 * args.minutes, threshold=exam.threshold,
-                threads=args.threads, examine=exam.between, work=Path(folder), progress=show,
-            )  # fmt: skip
-        exam.after(trained)
+        tuned = _tune(exam, Path(folder) / "tuned.gguf", args, out) if args.tune else None
+        out.note("Learning")
+        head = exam.learn(tuned or exam.base)
         taken = exam.worse <= _MOST_WORSE or args.force
         if taken:
-            _install(trained, exam, own.skills)
+            _install(tuned, head, exam, own.skills)
     _print(exam.rows(), out)
     out.summary(
         {
@@ -92,8 +84,22 @@ def train(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         }
     )
     if not taken:
-        out.note("[red]The other skills are understood worse: the model was not taken.[/] Give it more --minutes.")
+        out.note("[red]The other skills are understood worse: nothing was changed.[/] --force takes it all the same.")
     return 0 if taken else 1
+
+
+def _tune(exam: _Exam, path: Path, args: argparse.Namespace, out: Output) -> Path:
+    with out.progress() as bars:
+        task = bars.add_task("tuning", total=1.0)
+
+        def show(share: float, loss: float) -> None:
+            bars.update(task, completed=share, description=f"tuning, loss {loss:.3f}")
+
+        tune(
+            exam.base, exam.most, BUILTIN_INTENTS, path, cpu_s=60 * args.tune, threshold=exam.threshold,
+            threads=args.threads, progress=show,
+        )  # fmt: skip
+    return path
 
 
 class _Exam:
@@ -104,14 +110,14 @@ class _Exam:
     """
 
     def __init__(self, base: Path, own: Sequence[Intent], test: Path | None) -> None:
-        from voicebox.train.own_skills import exam_rows, kept_back
-
         self.base = base
         self.own = own
-        self.given = _read(test, own) if test is not None else []
-        self._most, back = kept_back(own)
-        self._new = exam_rows(back, each=_NEW_EACH)
-        self._old = exam_rows(BUILTIN_INTENTS, each=_OLD_EACH)
+        self.most, back = kept_back(own)
+        self._texts = {
+            "built in": exam_rows(BUILTIN_INTENTS, each=_OLD_EACH),
+            "kept back": exam_rows(back, each=_NEW_EACH),
+            "test": _read(test, own) if test is not None else [],
+        }
         self.threshold = 0.0
         self._figures: dict[tuple[str, str], list[Accuracy]] = {}
 
@@ -119,32 +125,35 @@ class _Exam:
         """Measure the model as it is: own skills by their examples."""
         model = open_intent_model(self.base)
         self.threshold = model.threshold
-        self._note("built in", model, self._old)
-        for kind, intents, texts in (("kept back", self._most, self._new), ("test", self.own, self.given)):
-            if texts:
+        try:
+            self._measure("built in", model)
+        finally:
+            model.close()
+        for kind, intents in (("kept back", self.most), ("test", self.own)):
+            if kind == "kept back" or self._texts["test"]:
                 known = with_examples(
                     open_intent_model(self.base), [*BUILTIN_INTENTS, *intents], {intent.name for intent in intents}
                 )
-                self._note(kind, known, texts)
+                try:
+                    self._measure(kind, known)
+                finally:
+                    known.close()
 
-    def between(self, path: Path) -> None:
-        """Measure the model that has not learned what was kept back."""
-        self._note("kept back", open_intent_model(path), self._new)
+    def learn(self, path: Path) -> ExampleHead:
+        """Learn own skills on a model, and measure: first without what was kept back, in the end with all."""
+        for intents, kinds in ((self.most, ("kept back",)), (self.own, ("built in", "test"))):
+            model = open_intent_model(path)
+            try:
+                head = learn(model, learned_texts(intents, BUILTIN_INTENTS), intents)
+                for kind in kinds:
+                    self._measure(kind, HeadIntentModel(model, head))
+            finally:
+                model.close()
+        return head
 
-    def after(self, path: Path) -> None:
-        """Measure the finished model."""
-        self._note("built in", open_intent_model(path), [*self._old])
-        if self.given:
-            self._note("test", open_intent_model(path), self.given)
-
-    def _note(self, kind: str, model: IntentModel, texts: Sequence[Text]) -> None:
-        from voicebox.train.own_skills import measure
-
-        try:
-            for skill, accuracy in measure(model, texts).items():
-                self._figures.setdefault((kind, skill), []).append(accuracy)
-        finally:
-            model.close()
+    def _measure(self, kind: str, model: IntentModel) -> None:
+        for skill, accuracy in measure(model, self._texts[kind]).items():
+            self._figures.setdefault((kind, skill), []).append(accuracy)
 
     def rows(self) -> list[dict[str, Any]]:
         """By skill: accuracy before and after, on how many sentences of what kind."""
@@ -154,13 +163,17 @@ class _Exam:
         ]
 
     def _share(self, kinds: Iterable[str], index: int) -> float | None:
-        found = [figures[index] for (kind, _), figures in self._figures.items() if kind in kinds]
+        found = [
+            figures[index]
+            for (kind, skill), figures in self._figures.items()
+            if kind in kinds and skill != OUT_OF_SCOPE
+        ]
         count = sum(accuracy.n for accuracy in found)
         return sum(accuracy.right for accuracy in found) / count if count else None
 
     @property
     def _own_kind(self) -> str:
-        return "test" if self.given else "kept back"
+        return "test" if self._texts["test"] else "kept back"
 
     @property
     def own_before(self) -> float | None:
@@ -216,17 +229,22 @@ def _read(path: Path, own: Sequence[Intent]) -> list[Text]:
     return rows
 
 
-def _install(model: Path, exam: _Exam, skills: Sequence[OwnSkill]) -> None:
-    """Put the model into the user's data folder, with the record that makes the server take it."""
+def _install(tuned: Path | None, head: ExampleHead, exam: _Exam, skills: Sequence[OwnSkill]) -> None:
+    """Put what was learned into the user's data folder, with the record that makes the server take it."""
     target = record_path(models_dir())
     target.parent.mkdir(parents=True, exist_ok=True)
-    checksum = file_sha256(model)
-    name = f"own-{checksum[:12]}.gguf"
-    temporary = target.parent / f"{name}.tmp"
-    temporary.write_bytes(model.read_bytes())
-    temporary.replace(target.parent / name)
+    model = ""
+    if tuned is not None:
+        model = f"own-{file_sha256(tuned)[:12]}.gguf"
+        temporary = target.parent / f"{model}.tmp"
+        temporary.write_bytes(tuned.read_bytes())
+        temporary.replace(target.parent / model)
+    learned = target.parent / "new.npz"
+    write_head(learned, head)
+    name = f"own-{file_sha256(learned)[:12]}.npz"
+    learned.replace(target.parent / name)
     figures: Mapping[str, Any] = {"rows": exam.rows()}
-    write_record(target, TrainingRecord(name, checksum, file_sha256(exam.base), fingerprints(skills), figures))
+    write_record(target, TrainingRecord(name, model, file_sha256(exam.base), fingerprints(skills), figures))
 
 
 def _print(rows: Sequence[Mapping[str, Any]], out: Output) -> None:

@@ -98,12 +98,13 @@ def example_texts(intent: Intent, *, each: int = _PER_EXAMPLE, seed: int = 1) ->
     return [text for text in dict.fromkeys(texts) if text]
 
 
-def background_texts(new: Sequence[Intent], others: Iterable[str]) -> list[str]:
+def background_texts(new: Sequence[Intent], others: Iterable[str], *, about: int = 4) -> list[str]:
     """Normalized sentences that ask nothing of any skill: of all kinds, and talk about what the new intents deal with.
 
     Args:
         new: the new intents.
         others: sentences of other intents, whose words are common.
+        about: sentences about each word that the new intents turn on.
     """
     rng = random.Random(2)
     texts = [sentence.text for template in BACKGROUND for sentence in islice(expand(template), 6)]
@@ -111,7 +112,7 @@ def background_texts(new: Sequence[Intent], others: Iterable[str]) -> list[str]:
     words = dict.fromkeys(word for intent in new for word in _turning_words(intent, common))
     for word in words:
         other = rng.choice(list(words))
-        texts += [about.format(word=word, other=other) for about in rng.sample(ABOUT, 4)]
+        texts += [template.format(word=word, other=other) for template in rng.sample(ABOUT, about)]
     return list(dict.fromkeys(normalize_text(text) for text in texts))
 
 

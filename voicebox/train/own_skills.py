@@ -1,7 +1,6 @@
 """Teach an intent model the skills of its user: their examples become sentences, the other skills' are rehearsed.
 
-Nothing but the declarations is needed. Some examples are kept back at first, so that what is measured was not learned;
-in the end they are learned too.
+Nothing but the declarations is needed. What is measured was kept back; in the end it is learned too.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox.errors import EngineError
+from voicebox.llm.example_head import ELSE
 from voicebox.llm.examples import background_texts, example_texts
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
@@ -21,17 +21,28 @@ from voicebox.skills.types import Intent
 from voicebox.train.paraphrase import paraphrase
 from voicebox.train.rows import Row
 
-__all__ = ["Accuracy", "exam_rows", "kept_back", "measure", "own_rows", "rehearsal_rows", "skill_of", "train_own"]
+__all__ = [
+    "Accuracy",
+    "exam_rows",
+    "kept_back",
+    "learned_texts",
+    "measure",
+    "own_rows",
+    "rehearsal_rows",
+    "skill_of",
+    "tune",
+]
 
 Text = tuple[str, str]
 """A normalized text and its intent."""
 
 _PER_EXAMPLE = 24
+_BACKGROUND = 3
+"""Ways in which each sentence of the background is said."""
+_ABOUT = 12
 _REHEARSED = 3
 _KEPT_OF = 6
 """One example of so many is kept back."""
-_SECOND_STAGE = 0.2
-"""Share of the time in which the examples that were kept back are learned."""
 _AT_ONCE = 16
 
 
@@ -89,11 +100,20 @@ def own_rows(intents: Sequence[Intent], others: Sequence[Intent], *, seed: int =
                     text = normalize_text(paraphrase(text, rng, fixed=values))
                 rows.append(Row(text, intent.name, origin="own skills", group=f"{intent.name}/{example}"))
     common = [text for intent in others for text in example_texts(intent, each=1)]
-    rows += [
-        Row(text, OUT_OF_SCOPE, weight=2.0, origin="background", group=text)
-        for text in background_texts(intents, common)
-    ]
+    for text in background_texts(intents, common, about=_ABOUT):
+        said = [text, *(normalize_text(paraphrase(text, rng)) for _ in range(_BACKGROUND - 1))]
+        rows += [Row(way, OUT_OF_SCOPE, origin="background", group=text) for way in said]
     return _clear(rows, {normalize_text(text) for text in common})
+
+
+def learned_texts(intents: Sequence[Intent], others: Sequence[Intent]) -> list[Text]:
+    """What the classifier of own skills learns: their sentences with paraphrases, and everything else as `ELSE`."""
+    rows = own_rows(intents, others)
+    taken = {row.text for row in rows}
+    names = {intent.name for intent in intents}
+    learned = dict.fromkeys((row.text, row.intent if row.intent in names else ELSE) for row in rows)
+    learned |= dict.fromkeys((row.text, ELSE) for row in rehearsal_rows(others) if row.text not in taken)
+    return list(learned)
 
 
 def rehearsal_rows(intents: Sequence[Intent], *, seed: int = 7) -> list[Row]:
@@ -140,7 +160,7 @@ def measure(model: IntentModel, texts: Sequence[Text]) -> dict[str, Accuracy]:
     return {skill: Accuracy(right[skill], n) for skill, n in count.items()}
 
 
-def train_own(
+def tune(
     base: Path,
     own: Sequence[Intent],
     others: Sequence[Intent],
@@ -149,23 +169,19 @@ def train_own(
     cpu_s: float,
     threshold: float,
     threads: int,
-    examine: Callable[[Path], None],
     progress: Callable[[float, float], None],
-    work: Path,
 ) -> None:
-    """Fine-tune a model on own skills in two stages.
+    """Fine-tune a model on own skills.
 
     Args:
         base: the intent GGUF to start from.
         own: the intents of own skills, all of their examples.
         others: the intents that it knows.
         out: the GGUF to write.
-        cpu_s: CPU seconds of training, both stages together.
+        cpu_s: CPU seconds of training.
         threshold: that of `base`, which the new one's stays near.
         threads: threads of PyTorch.
-        examine: measures the model of the first stage, which has not seen what was kept back.
         progress: gets the share of the time that is spent and the running loss.
-        work: an empty folder.
 
     Raises:
         ModelError: the base is of a kind that cannot be trained further.
@@ -173,18 +189,13 @@ def train_own(
     """
     from voicebox.train.finetune import finetune
 
-    most, _ = kept_back(own)
-    labels = [intent.name for intent in own]
-    limits = (max(0.05, threshold - 0.1), min(0.95, threshold + 0.1))
-    first = work / "first.gguf"
-    rehearsed = rehearsal_rows(others)
     finetune(
-        base, [*own_rows(most, others), *rehearsed], first, new_labels=labels, cpu_s=cpu_s * (1 - _SECOND_STAGE),
-        limits=limits, threads=threads, progress=lambda share, loss: progress(share * (1 - _SECOND_STAGE), loss),
-    )  # fmt: skip
-    examine(first)
-    finetune(
-        first, [*own_rows(own, others, seed=8), *rehearsed], out, new_labels=labels, cpu_s=cpu_s * _SECOND_STAGE,
-        limits=limits, threads=threads,
-        progress=lambda share, loss: progress(1 - _SECOND_STAGE * (1 - share), loss),
-    )  # fmt: skip
+        base,
+        [*own_rows(own, others), *rehearsal_rows(others)],
+        out,
+        new_labels=[intent.name for intent in own],
+        cpu_s=cpu_s,
+        limits=(max(0.05, threshold - 0.1), min(0.95, threshold + 0.1)),
+        threads=threads,
+        progress=progress,
+    )

@@ -99,12 +99,12 @@ def test_a_record_says_what_a_model_knows(write, tmp_path):
     path = tmp_path / "own" / "record.json"
     assert read_record(path) is None
     path.parent.mkdir()
-    for name in ("new.gguf", "old.gguf"):
+    for name in ("new.gguf", "old.gguf", "new.npz", "old.npz"):
         (path.parent / name).write_bytes(b"x")
-    write_record(path, TrainingRecord("new.gguf", "1", "2", fingerprints(skills), {"rows": []}))
+    write_record(path, TrainingRecord("new.npz", "new.gguf", "2", fingerprints(skills), {"rows": []}))
     record = read_record(path)
     assert record.knows(skills[0])
-    assert sorted(file.name for file in path.parent.iterdir()) == ["new.gguf", "record.json"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["new.gguf", "new.npz", "record.json"]
     changed = load_folder(write(None, ("{kind} please", "{kind} now")).parent).skills
     assert not record.knows(changed[0])
 

@@ -22,12 +22,13 @@ _CURE = "Run `voicebox skills train` again."
 class TrainingRecord:
     """A model that was trained on own skills.
 
-    `model` is its file beside the record, `base` the checksum of the model that it was made from, `skills` has the
-    fingerprint of each own skill that it knows; `figures` is what was measured.
+    `head` is the file of what was learned of examples, beside the record; `model` that of the model that it goes with,
+    empty for the base itself. `base` is the checksum of the model that all was made from, `skills` has the fingerprint
+    of each own skill that it knows; `figures` is what was measured.
     """
 
+    head: str
     model: str
-    sha256: str
     base: str
     skills: Mapping[str, str]
     figures: Mapping[str, Any] = field(default_factory=dict)
@@ -51,25 +52,26 @@ def read_record(path: Path) -> TrainingRecord | None:
     try:
         data = json.loads(path.read_text("utf-8"))
         record = TrainingRecord(
-            str(data["model"]), str(data["sha256"]), str(data["base"]), dict(data["skills"]), dict(data["figures"])
+            str(data["head"]), str(data["model"]), str(data["base"]), dict(data["skills"]), dict(data["figures"])
         )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The record of the trained model, {path}, cannot be read ({error})", cure=_CURE) from error
-    if Path(record.model).name != record.model or not (path.parent / record.model).is_file():
-        raise ModelError(f"The trained model {path.parent / record.model} is missing", cure=_CURE)
+    for name in filter(None, (record.head, record.model)):
+        if Path(name).name != name or not (path.parent / name).is_file():
+            raise ModelError(f"The trained model {path.parent / name} is missing", cure=_CURE)
     return record
 
 
 def write_record(path: Path, record: TrainingRecord) -> None:
-    """Write the record, whole or not at all, and delete the models of older ones."""
+    """Write the record, whole or not at all, and delete the files of older ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
     os.replace(temporary, path)
-    for old in path.parent.glob("*.gguf"):
-        if old.name != record.model:
+    for old in (*path.parent.glob("*.gguf"), *path.parent.glob("*.npz")):
+        if old.name not in (record.model, record.head):
             old.unlink()
 
 
@@ -79,6 +81,9 @@ def fingerprints(skills: Iterable[OwnSkill]) -> dict[str, str]:
 
 
 def file_sha256(path: Path) -> str:
-    """The checksum of a file."""
+    """The checksum of a file; of a folder, that of its files."""
+    if path.is_dir():
+        parts = [f"{file.name} {file_sha256(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
