@@ -122,8 +122,9 @@ async def test_skills_change_while_calls_go_on(order, own_engines: Engines, fold
     temporary.write_text(changed, "utf-8")
     os.replace(temporary, path)
     loaded = asyncio.wrap_future(own_engines.reload_skills())
-    results = await asyncio.gather(*calls)
-    assert loaded.done(), "it was loaded while the calls went on"
+    results = list(await asyncio.gather(*calls))
+    while not loaded.done():  # on a slow machine: callers are never idle until it is loaded
+        results.append(await order("What time is it?", "Order me a large pepperoni pizza."))
     for result in results:
         clock, pizza = result.turns
         assert clock.record["intent"] == "clock.time"
