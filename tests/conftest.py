@@ -36,7 +36,7 @@ def require_model() -> Callable[[str], Path]:
         if model.role == "small" and model.group == "converse":
             pytest.skip(f"{name} is not installed: voicebox models pull {name}")
         if model.shipped is not None:
-            pytest.fail(f"{model.shipped} is missing from models/: scripts/train/intent.py makes it")
+            pytest.fail(f"{model.shipped} is missing from models/: docs/models-training.md says how it is made")
         pytest.fail(f"{name} is missing from {store.models_dir()}: run `voicebox models pull {name}` or `make test`")
 
     return require

@@ -15,12 +15,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_gguf.build(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
 
 
-@pytest.fixture(scope="session")
-def tiny_intent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An intent model with random weights."""
-    return tiny_gguf.build_intent(tmp_path_factory.mktemp("gguf") / "intent.gguf")
-
-
 @pytest.fixture
 def engine(tiny_model: Path) -> Iterator[LlamaEngine]:
     engine = LlamaEngine(tiny_model, n_ctx=1024, max_sessions=8)

@@ -172,6 +172,6 @@ def test_a_head_of_no_numbers_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    path = tiny_gguf.build_intent(tmp_path / "llama.gguf", metadata={"voicebox.intent.version": "2"})
+    path = tiny_gguf.build(tmp_path / "llama.gguf", metadata={"voicebox.intent.version": "2"})
     with pytest.raises(ModelError, match="architecture llama, not bert"):
         EncoderIntentModel(path)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.llm.intent_text import label_token, normalize_text
+from voicebox.llm.intent_text import normalize_text
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,3 @@ def test_is_idempotent_and_single_spaced(text: str) -> None:
 @given(st.text(alphabet="abc <>|_im", min_size=1))
 def test_never_leaves_control_token_marks(text: str) -> None:
     assert not set(normalize_text(text)) & set("<>|")
-
-
-def test_label_token() -> None:
-    assert label_token("timer.set") == "<i:timer.set>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -89,27 +88,3 @@ def build(
     writer.write_tensors_to_file()
     writer.close()
     return path
-
-
-INTENT_LABELS = ("timer.set", "timer.cancel", "clock.time", "oos")
-
-
-def build_intent(path: Path, *, metadata: Mapping[str, str | None] | None = None, context: int = 64) -> Path:
-    """Write an intent model with random weights; `metadata` overrides keys, None leaves one out."""
-    keys: dict[str, str | None] = {
-        "voicebox.intent.version": "1",
-        "voicebox.intent.labels": json.dumps(INTENT_LABELS),
-        "voicebox.intent.temperature": "1.5",
-        "voicebox.intent.complete_temperature": "0.8",
-        "voicebox.intent.threshold": "0.6",
-        **(metadata or {}),
-    }
-    control = ("<bos>", "<ask>", *(f"<i:{name}>" for name in INTENT_LABELS), "<end>", "<wait>")
-    return build(
-        path,
-        control=control,
-        eos=None,
-        chat_template=None,
-        metadata={key: value for key, value in keys.items() if value is not None},
-        context=context,
-    )

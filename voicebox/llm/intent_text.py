@@ -1,19 +1,11 @@
-"""What the intent model reads: text normalization and the file contracts, shared by the trainer and the runtime.
+"""What the intent model reads: text normalization and the file contract, shared by the trainer and the runtime.
 
-Version 2 is a BERT-architecture GGUF with a "bert" vocabulary (word pieces; `[CLS]` and `[SEP]` around a text) and a
+The GGUF is of the BERT architecture, with a "bert" vocabulary (word pieces; `[CLS]` and `[SEP]` around a text) and a
 linear head. The mean of the last layer over all tokens of `normalize_text(text)`, with a one behind it, times the rows
 of `KEY_HEAD` gives a logit per label and, last, that of "all is said":
 
 - softmax over the labels' logits / `KEY_TEMPERATURE` is the distribution over the labels;
 - the logistic function of the last logit / `KEY_COMPLETE_TEMPERATURE` is P(complete).
-
-Version 1 is a Llama-architecture model with a byte-level BPE tokenizer (`tokenizer.ggml.model` "gpt2", pre "gpt-2",
-no BOS added, no space prefix) and these CONTROL tokens: `BOS`, `ASK`, `END`, `WAIT` and `label_token(name)` for every
-label. A prompt is `BOS` + BPE(`normalize_text(text)`) + `ASK`, tokenized without special tokens in the text. At the
-position of `ASK`
-
-- softmax over the label tokens' logits / `KEY_TEMPERATURE` is the distribution over the labels;
-- softmax over the logits of (`END`, `WAIT`) / `KEY_COMPLETE_TEMPERATURE` is (complete, not complete yet).
 
 The text is in scope if 1 − P(`OUT_OF_SCOPE`) ≥ `KEY_THRESHOLD`. The metadata values are all strings.
 """
@@ -24,33 +16,21 @@ import re
 import unicodedata
 
 __all__ = [
-    "ASK",
-    "BOS",
     "ENCODER_VERSION",
-    "END",
-    "INTENT_VERSION",
     "KEY_COMPLETE_TEMPERATURE",
     "KEY_HEAD",
     "KEY_LABELS",
     "KEY_TEMPERATURE",
     "KEY_THRESHOLD",
     "KEY_VERSION",
-    "WAIT",
-    "label_token",
     "normalize_text",
 ]
 
-BOS = "<bos>"
-ASK = "<ask>"
-END = "<end>"
-WAIT = "<wait>"
-
-INTENT_VERSION = "1"
 ENCODER_VERSION = "2"
 KEY_VERSION = "voicebox.intent.version"
-"""`INTENT_VERSION` or `ENCODER_VERSION`; another version is refused."""
+"""`ENCODER_VERSION`; another version is refused (1 was a Llama that no release had)."""
 KEY_HEAD = "voicebox.intent.head"
-"""Version 2: base64 of little-endian float16, rows of width + 1 (the last is the bias), one per label and one more."""
+"""Base64 of little-endian float16, rows of width + 1 (the last is the bias), one per label and one more."""
 KEY_LABELS = "voicebox.intent.labels"
 """JSON list of the label names, `OUT_OF_SCOPE` included."""
 KEY_TEMPERATURE = "voicebox.intent.temperature"
@@ -101,11 +81,6 @@ def normalize_text(text: str) -> str:
     for pattern, replacement in _REGLUED:
         text = pattern.sub(replacement, text)
     return text
-
-
-def label_token(name: str) -> str:
-    """The CONTROL token of a label: "timer.set" → "<i:timer.set>"."""
-    return f"<i:{name}>"
 
 
 def _keep(text: str, i: int) -> str:

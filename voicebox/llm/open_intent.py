@@ -10,10 +10,9 @@ from voicebox.llm.features_file import FEATURES_VERSION, is_feature_file
 from voicebox.llm.features_intent import FeatureIntentModel
 from voicebox.llm.gguf_header import header_string
 from voicebox.llm.instruct_intent import InstructIntentModel
-from voicebox.llm.intent import LlamaIntentModel
 from voicebox.llm.intent_contract import CURE
 from voicebox.llm.intent_encoder import EncoderIntentModel
-from voicebox.llm.intent_text import ENCODER_VERSION, INTENT_VERSION, KEY_VERSION
+from voicebox.llm.intent_text import ENCODER_VERSION, KEY_VERSION
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
 from voicebox.skills.types import Intent
 
@@ -39,8 +38,6 @@ def open_intent_model(
             return FeatureIntentModel(path, max_sessions=max_sessions, threads=threads)
         raise ModelError(f"The folder {path} is no intent model: it has no intent.json", cure=CURE)
     version = header_string(path, KEY_VERSION)
-    if version == INTENT_VERSION:
-        return LlamaIntentModel(path, max_sessions=max_sessions, threads=threads)
     if version == ENCODER_VERSION:
         return EncoderIntentModel(path, max_sessions=max_sessions, threads=threads)
     if version == FEATURES_VERSION:
