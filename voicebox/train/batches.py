@@ -59,7 +59,7 @@ class Batcher:
         labels: int,
         *,
         beginnings: float = 0.5,
-        changed: float = 0.5,
+        changed: float = 0.85,
     ) -> None:
         self._examples = examples
         self._pieces = pieces

@@ -45,6 +45,7 @@ class Settings:
         layers: layers of the model.
         vocabulary: word pieces of the model, at most.
         beginnings: beginnings of sentences per whole text in training.
+        changed: share of the texts that are changed as recognisers mishear and people stumble, anew each time.
         holdout: share of the rows that calibrate instead of training.
         rejected: share of held-out in-scope rows that the threshold is to reject.
         limits: lowest and highest threshold.
@@ -60,7 +61,8 @@ class Settings:
     minutes: float = 20.0
     layers: int = 3
     vocabulary: int = 12288
-    beginnings: float = 0.75
+    beginnings: float = 1.0
+    changed: float = 0.85
     holdout: float = 0.08
     rejected: float = 0.02
     limits: tuple[float, float] = (0.05, 0.9)
@@ -113,7 +115,7 @@ def train_intent(rows: Sequence[Row], settings: Settings, progress: Progress) ->
     if teacher and not checkpoint.is_file():
         progress("first head", 0.0, "")
         _first_head(net.to(device), pieces, fitted, targets.labels)
-    batcher = Batcher(fitted, pieces, len(labels), beginnings=settings.beginnings)
+    batcher = Batcher(fitted, pieces, len(labels), beginnings=settings.beginnings, changed=settings.changed)
     prepared = plan.keep("prepared_s", seconds(device) - began)
     budget = max(1.0, settings.minutes * 60.0 - prepared - min(_FINISHING_S, 6.0 * settings.minutes))
     net = fit(
