@@ -20,8 +20,8 @@ def made_small(result: Result, settings: Settings) -> Made:
     start = f"the first layers of {result.teacher}" if result.teacher else "random weights"
     lines = [
         f"{result.trained:,} texts train, {len(result.held):,} more (whole groups) calibrate. In training "
-        f"{100 * settings.changed:g} % of the texts are changed, anew each time: words misheard, lost, doubled, fillers, "
-        "digits for words.",
+        f"{100 * settings.changed:g} % of the texts are changed, anew each time: words misheard, lost, doubled, "
+        "fillers, digits for words.",
     ]
     if result.teacher:
         lines.append(
