@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snr", default="12", help="signal-to-noise ratios in dB, separated by commas (default 12)")
     parser.add_argument("--compare", action="store_true", help="also decode with Whisper's full window, and compare")
     parser.add_argument("--limit", type=int, help="only so many recordings, spread over the manifest")
-    parser.add_argument("--model", default="whisper-tiny.en", help="the Whisper model")
+    parser.add_argument("--model", default="auto", help="the Whisper model (default: what the server would take here)")
     parser.add_argument("--intent-model", type=Path, help="another GGUF than the one that ships")
     parser.add_argument("--no-bias", action="store_true", help="do not tell the recogniser what the skills expect")
     parser.add_argument("--seed", type=int, default=0, help="of the places where noise begins")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 import numpy as np
 
@@ -110,7 +111,9 @@ class _Call:
             self._now, fact = self._ears.hear(frame, wall=self._now + _FRAME_S)
             await self._tell(fact or f.Tick())
             caller = self._state.caller
-            if isinstance(caller, Speech) and not caller.paused and self._ears.partial_due(self._now, load=0.0):
+            speaking = isinstance(caller, Speech) and not caller.paused and self._ears.segmenter.voiced
+            if speaking and self._ears.partial_due(self._now, load=0.0):
+                assert isinstance(caller, Speech)
                 await self._tell(await self._recognise(caller.turn, f.Kind.PARTIAL, 0))
         return Session(tuple(self._turns), self._dialog.last, self._decodes)
 
@@ -138,7 +141,10 @@ class _Call:
         if self._with.bias and kind is not f.Kind.PARTIAL:
             so_far = self._understood.text if self._understood else ""
             prompt = self._with.reflex.bias(so_far, dialog=self._dialog, skills=self._with.skills)
-        hypothesis = self._with.recognizer.decode([Clip(utterance.audio, prompt=prompt)])[0]
+        # Virtual time waits: a doubtful final may always be decoded once more.
+        retry_until_s = None if kind is f.Kind.PARTIAL else inf
+        clip = Clip(utterance.audio, prompt=prompt, retry_until_s=retry_until_s)
+        hypothesis = self._with.recognizer.decode([clip])[0]
         self._decodes += 1
         if hypothesis.rejected or not hypothesis.text.strip():
             return f.Heard(turn, kind, pause, "", noise=True)

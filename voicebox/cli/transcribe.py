@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from voicebox.errors import ConfigError, ModelError
 from voicebox.models import store
 from voicebox.models.catalog import catalog
 from voicebox.stt.stream import PartialSchedule, Utterance
+from voicebox.stt.tuning import Tuning
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Recognizer
 from voicebox.stt.whisper import WhisperRecognizer
 
@@ -45,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
         "--model", metavar="NAME", help="Whisper model of the catalog, or its folder (default: the best)"
     )
     parser.add_argument("--language", default="en", metavar="CODE", help='"auto" detects it (default: en)')
+    parser.add_argument("--languages", default="", metavar="CODE,…", help="what auto chooses from (default: all)")
     parser.add_argument("--prompt", default="", metavar="TEXT", help="words and spellings to expect")
     parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam of the search (default: 1, greedy)")
     parser.add_argument("--words", action="store_true", help="give each word's time")
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     heard: list[Hypothesis] = []
     began = time.perf_counter()
     for file, audio in recordings:
-        clip = Clip(audio, prompt=args.prompt, beam=args.beam, word_times=args.words)
+        clip = Clip(audio, prompt=args.prompt, beam=args.beam, word_times=args.words, retry_until_s=inf)
         if args.stream:
             for partial in partials(recognizer, clip):
                 row = {"file": file, "audio_s": partial.audio_s, "partial": partial.text, "stable": partial.stable}
@@ -75,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         (hypothesis,) = recognizer.decode([clip])
         heard.append(hypothesis)
         row = {"file": file, "text": hypothesis.text, "avg_logprob": hypothesis.avg_logprob}
+        row |= {"language": hypothesis.language, "language_probability": hypothesis.language_probability}
         if args.words:
             row["words"] = hypothesis.words
         out.row(row, f"{file}: {hypothesis.text}" if len(recordings) > 1 or args.stream else None)
@@ -125,4 +129,13 @@ def _recognizer(args: argparse.Namespace) -> WhisperRecognizer:
         raise ModelError("No speech recogniser is installed", cure=f"Pull one: voicebox models pull {_BEST_FIRST[-1]}")
     if name in catalog() and catalog().get(name).role != "stt":
         raise ConfigError(f"{name} is no speech recogniser", cure="See voicebox models list.")
-    return WhisperRecognizer(store.locate(name), name, threads=args.threads, language=args.language)
+    languages = tuple(code.strip() for code in args.languages.split(",") if code.strip())
+    # Recordings may hold any word, and nobody waits for each: the whole vocabulary.
+    return WhisperRecognizer(
+        store.locate(name),
+        name,
+        threads=args.threads,
+        language=args.language,
+        languages=languages,
+        tuning=Tuning(word_tokens=0),
+    )

@@ -7,10 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from voicebox.errors import EngineError
+from voicebox.stt.languages import SpokenLanguages
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Recognizer
 
 __all__ = ["BatcherStats", "SttBatcher"]
@@ -77,6 +78,8 @@ class SttBatcher:
         max_batch: finals or pause decodes in one pass.
         max_partials: partials in one pass.
         express: whether to have the second thread; it needs a core of its own to be of use.
+        patience_s: since its submission a final or pause decode that is doubtful may be decoded once more for so long,
+            unless others wait.
         clock: monotonic seconds.
     """
 
@@ -88,12 +91,15 @@ class SttBatcher:
         max_batch: int = 8,
         max_partials: int = 4,
         express: bool = False,
+        patience_s: float = 0.45,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
         self._max_waiting = max_waiting
         self._max_batch = max_batch
         self._max_partials = max_partials
+        self._patience_s = patience_s
+        self._languages = SpokenLanguages()
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
@@ -243,14 +249,27 @@ class SttBatcher:
             self._failed += failures
             self._completed += len(batch) - failures
         for job, outcome in zip(batch, outcomes, strict=True):
+            if not isinstance(outcome, Exception) and job.priority < Priority.PARTIAL:
+                self._languages.heard(job.session, outcome)
             if isinstance(outcome, Exception):
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
 
+    def _clip(self, job: _Job) -> Clip:
+        """The clip with what the batcher knows: the session's language, and until when a final may take."""
+        with self._changed:
+            alone = not any(other.priority < Priority.PARTIAL for other in self._waiting)
+        retry = alone and job.priority < Priority.PARTIAL and job.clip.retry_until_s is None
+        return replace(
+            job.clip,
+            language=job.clip.language or self._languages.of(job.session),
+            retry_until_s=job.submitted_s + self._patience_s if retry else job.clip.retry_until_s,
+        )
+
     def _outcomes(self, batch: Sequence[_Job]) -> Sequence[Hypothesis | Exception]:
         try:
-            hypotheses = self._recognizer.decode([job.clip for job in batch])
+            hypotheses = self._recognizer.decode([self._clip(job) for job in batch])
             if len(hypotheses) != len(batch):
                 raise EngineError(f"{self.name} gave {len(hypotheses)} hypotheses for {len(batch)} clips")
         except Exception as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-__all__ = ["MIN_RUN", "Repetition", "cut_repeats", "find_repetition", "token_budget"]
+__all__ = ["MIN_RUN", "Repetition", "cut_repeats", "find_repetition", "is_refrain", "token_budget"]
 
 MIN_RUN = 3
 """Tokens that must repeat before it is a loop: people do say "no, no" and "bye bye"."""
@@ -49,6 +49,17 @@ def cut_repeats(tokens: Sequence[int], sounds: Sequence[int] | None = None, *, f
     """The tokens up to where they begin to repeat (see `find_repetition`)."""
     repetition = find_repetition(tokens, sounds, finished=finished)
     return list(tokens if repetition is None else tokens[: repetition.at])
+
+
+def is_refrain(sounds: Sequence[int]) -> bool:
+    """Whether a text is one or two tokens said three times or more and nothing else, tokens without sound aside.
+
+    That is too short for a run; people say "no, no, no", and so do loops over a single word.
+    """
+    heard = [sound for sound in sounds if sound]
+    return any(
+        len(heard) >= 3 * unit and heard == (heard[:unit] * len(heard))[: len(heard)] for unit in range(1, MIN_RUN)
+    )
 
 
 def token_budget(seconds: float, per_second: float) -> int:

@@ -34,12 +34,17 @@ class Clip:
 
     `prompt` is text that is taken as spoken before (Whisper's previous text): it biases recognition towards its
     words and spelling; empty for none. `beam` is 1 for greedy search. `word_times` asks for per-word times.
+    `language` is what the speaker spoke so far: where the recogniser detects languages it takes another only if it is
+    sure; empty if nothing is known. Until `retry_until_s` (monotonic clock; None: never) a text that is doubtful may
+    be decoded once more, with more effort.
     """
 
     audio: Audio
     prompt: str = ""
     beam: int = 1
     word_times: bool = False
+    language: str = ""
+    retry_until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Hypothesis:
     """What a recogniser made of one clip.
 
     `rejected` means that it was judged to be no speech; then `text` is empty and `raw_text` holds what was thrown away.
+    `language_probability` is 1 where the language was given, `retried` tells of a second decode.
     """
 
     text: str
@@ -68,6 +74,8 @@ class Hypothesis:
     words: tuple[Word, ...] = ()
     rejected: bool = False
     raw_text: str = ""
+    language_probability: float = 1.0
+    retried: bool = False
 
 
 class Recognizer(Protocol):

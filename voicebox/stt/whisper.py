@@ -1,16 +1,15 @@
 """Whisper with an encoder context as long as the speech.
 
 Whisper was trained on windows of 30 s, and its usual programs pad every clip to that. Here the context is the clip and
-a little silence, which costs a fraction, and makes the model loop: `loops.py` has the guard. Text that Whisper
-invents for noise is thrown away when it finds speech unlikely and is itself unsure of the words; either alone would
-cost real speech.
+a little silence, which costs a fraction, and makes the model loop: `loops.py` has the guard. A final text that is
+doubtful is decoded once more with a wider search, where time allows; `guards.py` throws away what is no speech.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +17,10 @@ import numpy as np
 
 from voicebox.errors import EngineError, ModelError
 from voicebox.stt.ct2 import Decoded, Encoded, WhisperModel
-from voicebox.stt.loops import Repetition, find_repetition, token_budget
+from voicebox.stt.guards import is_noise
+from voicebox.stt.loops import Repetition, find_repetition, is_refrain, token_budget
 from voicebox.stt.pieces import split_quietly
+from voicebox.stt.tuning import Tuning
 from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Hypothesis, Word
 
 __all__ = ["Tuning", "WhisperRecognizer"]
@@ -30,40 +31,6 @@ _STEP = 8
 
 _Row = Callable[[], Encoded]
 """Gives a clip's own encoder output; copying it out of the batch is put off until it is needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What was measured to work.
-
-    Attributes:
-        pad_s: silence after the clip.
-        prompt_pad_s: the same when there is a prompt, which makes loops likelier.
-        tokens_per_s: what one pass may write; a text that is not finished then goes on, unless it loops.
-        max_tokens_per_s: nobody speaks faster.
-        repeat_per_s: a text that repeats itself at no more tokens per second may have been said so, and is looked at
-            again with
-        repeat_pad_s: silence, which makes loops rare.
-        no_speech: a text is noise if its no-speech probability is over this, and
-        logprob: its average log-probability is under this.
-        prompt_no_speech: the same as `no_speech` with a prompt, to which Whisper clings.
-        silence_peak: audio that never reaches this amplitude is not decoded at all.
-        bucket_s: clips whose contexts differ by no more are decoded together.
-        max_batch: clips in one pass.
-    """
-
-    pad_s: float = 1.0
-    prompt_pad_s: float = 2.0
-    tokens_per_s: float = 5.0
-    max_tokens_per_s: float = 10.0
-    repeat_per_s: float = 4.0
-    repeat_pad_s: float = 6.0
-    no_speech: float = 0.5
-    logprob: float = -0.7
-    prompt_no_speech: float = 0.3
-    silence_peak: float = 1e-3
-    bucket_s: float = 1.0
-    max_batch: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +55,17 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
+class _Text:
+    """What a job's decode came to: its tokens as they count, and what is known of them."""
+
+    decoded: Decoded
+    tokens: list[int]
+    language: str
+    language_probability: float
+    retried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
     """What became of a job; `avg_logprob` is over `weight` tokens."""
 
@@ -95,9 +73,11 @@ class _Piece:
     avg_logprob: float
     no_speech_prob: float
     language: str
+    language_probability: float
     weight: int
     words: tuple[Word, ...]
     rejected: bool
+    retried: bool
 
 
 class WhisperRecognizer:
@@ -111,6 +91,7 @@ class WhisperRecognizer:
         threads: CPU threads of one decode.
         workers: decodes that may run at the same time, on one copy of the weights.
         language: what is spoken, as a code such as "en"; "auto" detects it per clip.
+        languages: what "auto" chooses from; empty for all that the model knows.
         tuning: see `Tuning`.
 
     Raises:
@@ -128,12 +109,19 @@ class WhisperRecognizer:
         threads: int = 1,
         workers: int = 1,
         language: str = "en",
+        languages: Sequence[str] = (),
         tuning: Tuning | None = None,
     ) -> None:
         self._name = name
         self._tuning = tuning or Tuning()
         self._model = WhisperModel(
-            Path(path), name, device=device, compute_type=compute_type, threads=threads, workers=workers
+            Path(path),
+            name,
+            device=device,
+            compute_type=compute_type,
+            threads=threads,
+            workers=workers,
+            keep=self._tuning.keep if language == "en" else None,
         )
         if not self._model.multilingual:
             if language not in ("en", "auto"):
@@ -141,9 +129,10 @@ class WhisperRecognizer:
                     f"{name} knows no {language!r}, only English", cure="Use a multilingual Whisper model."
                 )
             language = "en"
-        if language != "auto":
-            self._model.tokenizer(language)
+        for code in languages if language == "auto" else (language,):
+            self._model.tokenizer(code)
         self._language = language
+        self._allowed = tuple(languages)
 
     @property
     def name(self) -> str:
@@ -191,12 +180,15 @@ class WhisperRecognizer:
         if not len(audio) or float(np.abs(audio).max()) < self._tuning.silence_peak:
             return
         prompt = tuple(self._model.prompt_tokens(clip.prompt))
-        pad_s = self._tuning.prompt_pad_s if prompt else self._tuning.pad_s
         offset = 0
         for piece in split_quietly(audio, _MAX_PIECE_S):
-            context_s = max(len(piece) / SAMPLE_RATE + pad_s, _MIN_CONTEXT_S)
+            context_s = max(self._context_s(len(piece) / SAMPLE_RATE, bool(prompt)), _MIN_CONTEXT_S)
             yield _Job(index, clip, piece, offset / SAMPLE_RATE, prompt, context_s)
             offset += len(piece)
+
+    def _context_s(self, audio_s: float, prompted: bool) -> float:
+        least = self._tuning.prompt_pad_s if prompted else self._tuning.pad_s
+        return audio_s + max(least, min(audio_s * self._tuning.pad_share, self._tuning.max_pad_s))
 
     def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
         """Jobs that share a pass: of one kind, with contexts within a bucket."""
@@ -215,22 +207,58 @@ class WhisperRecognizer:
 
     def _run(self, batch: Sequence[_Job]) -> list[_Piece]:
         encoded = self._model.encode([job.audio for job in batch], max(job.context_s for job in batch))
-        auto = self._language == "auto"
-        languages = self._model.detect_language(encoded) if auto else [self._language] * len(batch)
-        starts = [self._model.start(lang, job.prompt) for lang, job in zip(languages, batch, strict=True)]
+        languages = self._languages(encoded, batch)
+        starts = [self._model.start(lang, job.prompt) for (lang, _), job in zip(languages, batch, strict=True)]
         budget = token_budget(max(job.audio_s for job in batch), self._tuning.tokens_per_s)
+        began = time.monotonic()
         decoded = self._model.generate(encoded, starts, beam=batch[0].clip.beam, max_tokens=budget)
         pieces = []
         for at, (job, first) in enumerate(zip(batch, decoded, strict=True)):
             row = partial(self._model.row, encoded, at)
-            final, kept = self._settle(row, starts[at], first, job)
-            pieces.append(self._piece(row, languages[at], final, kept, job))
+            text = _Text(*self._settle(row, starts[at], first, job), *languages[at])
+            if self._worth_a_retry(text, job, took_s=time.monotonic() - began):
+                text = self._retry(text, starts[at], job)
+            pieces.append(self._piece(row, text, job))
         return pieces
+
+    def _languages(self, encoded: Encoded, batch: Sequence[_Job]) -> list[tuple[str, float]]:
+        """Each clip's language and how sure that is, from the encoder output at hand.
+
+        Partials are in the speaker's language so far; a final may change it.
+        """
+        known = [job.clip.language if self._language == "auto" else self._language for job in batch]
+        final = [job.clip.retry_until_s is not None for job in batch]
+        if self._language != "auto" or not any(f or not k for f, k in zip(final, known, strict=True)):
+            return [(language, 1.0) for language in known]
+        found = self._model.detect_language(encoded, self._allowed)
+        chosen = []
+        for job, so_far, may_change, (code, probability) in zip(batch, known, final, found, strict=True):
+            sure = may_change and probability >= self._tuning.switch and job.audio_s >= self._tuning.switch_s
+            chosen.append((code, probability) if not so_far or sure or code == so_far else (so_far, 1.0 - probability))
+        return chosen
+
+    def _worth_a_retry(self, text: _Text, job: _Job, *, took_s: float) -> bool:
+        """Whether a text is doubtful and the time is there: a wider search takes about twice as long."""
+        until = job.clip.retry_until_s
+        doubtful = text.tokens and text.decoded.avg_logprob < self._tuning.retry_logprob
+        return bool(doubtful) and until is not None and time.monotonic() + 2 * took_s <= until
+
+    def _retry(self, text: _Text, start: list[int], job: _Job) -> _Text:
+        encoded = self._model.encode([job.audio], job.audio_s + self._tuning.retry_pad_s)
+        budget = token_budget(job.audio_s, self._tuning.tokens_per_s)
+        beam = max(job.clip.beam, self._tuning.retry_beam)
+        (second,) = self._model.generate(encoded, [start], beam=beam, max_tokens=budget)
+        if second.avg_logprob <= text.decoded.avg_logprob:
+            return replace(text, retried=True)
+        repetition = self._repetition(second)
+        tokens = second.tokens[: repetition.at] if repetition else second.tokens
+        return replace(text, decoded=second, tokens=tokens, retried=True)
 
     def _settle(self, row: _Row, start: list[int], first: Decoded, job: _Job) -> tuple[Decoded, list[int]]:
         """The text as it counts, and which of its tokens: unfinished ones go on, loops are cut."""
         repetition = self._repetition(first)
-        if repetition and repetition.end <= self._tuning.repeat_per_s * job.audio_s:
+        short = repetition is not None and repetition.end <= self._tuning.repeat_per_s * job.audio_s
+        if short or is_refrain(self._model.sounds(first.tokens)):
             return self._look_again(start, job)
         if first.finished or repetition:
             return first, first.tokens[: repetition.at] if repetition else first.tokens
@@ -265,16 +293,29 @@ class WhisperRecognizer:
             text, repetition = more, self._repetition(more)
         return text, text.tokens[: repetition.at] if repetition else text.tokens
 
-    def _piece(self, row: _Row, language: str, decoded: Decoded, tokens: list[int], job: _Job) -> _Piece:
-        text = self._model.tokenizer(language).decode(tokens).strip()
-        no_speech = self._tuning.prompt_no_speech if job.prompt else self._tuning.no_speech
-        unsure = decoded.no_speech_prob > no_speech and decoded.avg_logprob < self._tuning.logprob
-        rejected = unsure or not any(c.isalnum() for c in text)
+    def _piece(self, row: _Row, found: _Text, job: _Job) -> _Piece:
+        decoded, tokens = found.decoded, found.tokens
+        text = self._model.tokenizer(found.language).decode(tokens).strip()
+        rejected = is_noise(text, decoded.avg_logprob, decoded.no_speech_prob, self._tuning, prompted=bool(job.prompt))
         words: tuple[Word, ...] = ()
         if job.clip.word_times and not rejected:
-            heard = self._model.align(row(), language, tokens, job.audio_s)
+            heard = self._model.align(row(), found.language, tokens, job.audio_s)
             words = tuple(Word(w.text, w.start_s + job.offset_s, w.end_s + job.offset_s, w.probability) for w in heard)
-        return _Piece(text, decoded.avg_logprob, decoded.no_speech_prob, language, len(tokens) + 1, words, rejected)
+        return _Piece(
+            text,
+            decoded.avg_logprob,
+            decoded.no_speech_prob,
+            found.language,
+            found.language_probability,
+            len(tokens) + 1,
+            words,
+            rejected,
+            found.retried,
+        )
+
+    def _silent_language(self, clip: Clip) -> str:
+        """What a clip without speech is said to be in."""
+        return clip.language or "en" if self._language == "auto" else self._language
 
     def _join(self, clip: Clip, pieces: Sequence[_Piece], decode_ms: float) -> Hypothesis:
         spoken = [piece for piece in pieces if not piece.rejected]
@@ -284,10 +325,12 @@ class WhisperRecognizer:
             text=" ".join(piece.text for piece in spoken),
             avg_logprob=float(np.average([p.avg_logprob for p in weighed], weights=weights)) if weighed else 0.0,
             no_speech_prob=min((piece.no_speech_prob for piece in weighed), default=1.0),
-            language=weighed[0].language if weighed else ("en" if self._language == "auto" else self._language),
+            language=weighed[0].language if weighed else self._silent_language(clip),
             audio_s=len(clip.audio) / SAMPLE_RATE,
             decode_ms=decode_ms,
             words=tuple(word for piece in spoken for word in piece.words),
             rejected=not spoken,
             raw_text=" ".join(piece.text for piece in pieces if piece.text),
+            language_probability=weighed[0].language_probability if weighed else 0.0,
+            retried=any(piece.retried for piece in pieces),
         )
