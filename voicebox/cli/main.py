@@ -37,6 +37,7 @@ _COMMANDS = {
 _BENCHMARKS = {
     "speech": "word error rate and command acceptance on recordings",
     "intent": "intents, slots and out-of-scope detection on texts",
+    "stt": "how fast Whisper models encode and decode, by context and batch",
     "turn": "voice-to-voice latency through the whole server",
     "chat": "what the small tier answers, and how fast",
     "tts": "how soon, how fast and how loud voices speak",
