@@ -89,7 +89,8 @@ class SttSettings(_Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it runs")
     compute_type: str = Field("auto", description="CTranslate2 compute type; auto: int8 on a CPU, float16 on a GPU")
     threads: int = Field(1, ge=1, description="threads of one decode")
-    language: str = Field("en", description="language of the callers, for multilingual models")
+    language: str = Field("en", description="language of the callers, for multilingual models; auto finds it out")
+    languages: Names = Field((), description="what auto chooses from; empty: all that the model knows")
     partial_interval_ms: int = Field(240, ge=50, description="how often a growing utterance is decoded")
 
 

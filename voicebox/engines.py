@@ -360,6 +360,7 @@ def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
             threads=settings.threads,
             workers=_workers(),
             language=settings.language,
+            languages=settings.languages,
         )
 
     if settings.model != "auto":
