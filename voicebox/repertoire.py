@@ -21,6 +21,7 @@ from voicebox.llm.examples import ExampleIntentModel
 from voicebox.llm.head_model import HeadIntentModel
 from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.open_intent import open_intent_model
+from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.types import IntentModel
 from voicebox.models.layout import locate_for
 from voicebox.models.store import models_dir
@@ -130,7 +131,7 @@ class RepertoireLoader:
             ModelError: there is no intent model, or it cannot be used.
         """
         intents = default_registry(self._household, own).intents()
-        model = open_intent_model(self.base, intents=intents)
+        model = open_intent_model(self.base, intents=intents, cache=PromptCache())
         names = {intent.name for skill in own for intent in skill.intents} - set(model.labels)
         return with_examples(model, intents, names) if names else model
 
@@ -141,7 +142,13 @@ class RepertoireLoader:
         new = [skill for skill in own if trained is None or not trained[0].knows(skill)]
         setting = self._settings.intent
         path = record_path(models_dir()).parent / trained[0].model if trained and trained[0].model else base
-        model = open_intent_model(path, max_sessions=setting.max_sessions, threads=setting.threads, intents=intents)
+        model = open_intent_model(
+            path,
+            max_sessions=setting.max_sessions,
+            threads=setting.threads,
+            intents=intents,
+            cache=PromptCache(),
+        )
         if trained is not None:
             model = HeadIntentModel(model, trained[1])
         if not new or isinstance(model, InstructIntentModel):  # which reads the declarations

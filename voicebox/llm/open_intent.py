@@ -13,6 +13,7 @@ from voicebox.llm.instruct_intent import InstructIntentModel
 from voicebox.llm.intent_contract import CURE
 from voicebox.llm.intent_encoder import EncoderIntentModel
 from voicebox.llm.intent_text import ENCODER_VERSION, KEY_VERSION
+from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
 from voicebox.skills.types import Intent
 
@@ -20,7 +21,12 @@ __all__ = ["check_labels", "open_intent_model"]
 
 
 def open_intent_model(
-    path: Path, *, max_sessions: int = 64, threads: int = 1, intents: Sequence[Intent] | None = None
+    path: Path,
+    *,
+    max_sessions: int = 64,
+    threads: int = 1,
+    intents: Sequence[Intent] | None = None,
+    cache: PromptCache | None = None,
 ) -> IntentModel:
     """The model of a file or folder: trained here, on the features of public models, or an instruct model.
 
@@ -29,6 +35,7 @@ def open_intent_model(
         max_sessions: sessions that it serves at the same time.
         threads: threads of a decode.
         intents: what the skills declare, which an instruct model is asked for; without them it is refused.
+        cache: where an instruct model keeps what it made of its prompt, so that the next start is fast.
 
     Raises:
         ModelError: it is missing, damaged, of a later version, or an instruct model that cannot be used.
@@ -49,7 +56,7 @@ def open_intent_model(
         )
     if intents is None:
         raise ModelError(f"{path} is not an intent model", cure=CURE)
-    return InstructIntentModel(path, intents, max_sessions=min(max_sessions, 16), threads=threads)
+    return InstructIntentModel(path, intents, max_sessions=min(max_sessions, 16), threads=threads, cache=cache)
 
 
 def check_labels(model: IntentModel, intents: Iterable[str], *, path: Path) -> None:
