@@ -36,7 +36,6 @@ _COMMANDS = {
 
 _BENCHMARKS = {
     "speech": "word error rate and command acceptance on recordings",
-    "stt": "how fast Whisper models encode and decode",
     "intent": "intents, slots and out-of-scope detection on texts",
     "stt": "how fast Whisper models encode and decode, by context and batch",
     "turn": "voice-to-voice latency through the whole server",
