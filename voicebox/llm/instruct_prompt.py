@@ -98,18 +98,14 @@ class InstructPrompt:
     def __init__(self, model: GgufModel, intents: Sequence[Intent], shown: Sequence[Example]) -> None:
         self._model = model
         self.labels = (*(intent.name for intent in intents), OUT_OF_SCOPE)
+        self._template = ChatTemplate(model) if model.chat_template is not None else None
         spoken = {OUT_OF_SCOPE: NOTHING}
-        listing = "\n".join(f"{item.text}{_ARROW} {spoken.get(item.label, item.label)}" for item in shown)
-        self._head = [*_opening(model), *model.tokenize(f"{listing}\n")]
-        self._arrow = model.tokenize(_ARROW)
-        self.label_tokens = tuple(model.tokenize(f" {spoken.get(name, name)}") for name in self.labels)
+        listing = "\n".join(f"{item.text} -> {spoken.get(item.label, item.label)}" for item in shown)
+        self._system = f"{_TASK}\n{listing}"
+        space = "" if self._template is not None else " "
+        self.label_tokens = tuple(model.tokenize(space + spoken.get(name, name)) for name in self.labels)
         newline = model.tokenize("\n")
-        if (
-            not newline
-            or not self._arrow
-            or not all(self.label_tokens)
-            or len(set(map(tuple, self.label_tokens))) < len(self.labels)
-        ):
+        if not newline or not all(self.label_tokens) or len(set(map(tuple, self.label_tokens))) < len(self.labels):
             raise ModelError(f"The tokenizer of {model.path} cannot write the names of the intents", cure=_CURE)
         first, second = (self.tokens(word) for word in ("a", "b"))
         self.pinned = tuple(first[: common_prefix(first, second)])
@@ -118,23 +114,23 @@ class InstructPrompt:
 
     def tokens(self, text: str, *, open_end: bool = False) -> list[int]:
         """The prompt for a text, up to where the label begins; with `open_end` up to the end of the text."""
-        return [*self._head, *self._model.tokenize(text), *([] if open_end else self._arrow)]
+        if self._template is not None:
+            messages = (Message("system", self._system), Message("user", text))
+            return self._template.tokens(messages, open_end=open_end)
+        bos = self._model.bos
+        head = self._model.tokenize(f"{self._system}\n", special=False)
+        tail = [] if open_end else self._model.tokenize(_ARROW)
+        return [*([bos] if bos is not None else []), *head, *self._model.tokenize(text), *tail]
 
     def _ends(self) -> tuple[int, ...]:
-        """Tokens that come where a sentence is over: what the lines have there, a full stop and its like."""
+        """Tokens that come where a sentence is over: a full stop and its like, and what the template has there."""
+        closing = self.tokens("a")[len(self.tokens("a", open_end=True)) :]
         marks = [self._model.tokenize(mark) for mark in (".", "?", "!", "\n")]
-        return tuple(dict.fromkeys([self._arrow[0], *(tokens[0] for tokens in marks if len(tokens) == 1)]))
+        found = [tokens[0] for tokens in marks if len(tokens) == 1]
+        return tuple(dict.fromkeys([*closing[:1], *found]))
 
 
-def _opening(model: GgufModel) -> list[int]:
-    """The tokens before the first line."""
-    if model.chat_template is None:
-        return [*([model.bos] if model.bos is not None else []), *model.tokenize(f"{_TASK}\n")]
-    return ChatTemplate(model).tokens([Message("system", _TASK), Message("user", _REQUEST)])
-
-
-_TASK = "Sentences and their intents:"
-_REQUEST = "Write more lines like these."
+_TASK = "Name the intent of what the user says, or none. Examples:"
 _ARROW = " ->"
 _CURE = "Choose an instruct model: see `voicebox models list`."
 
