@@ -64,7 +64,7 @@ class Tuning:
     silence_peak: float = 1e-3
     bucket_s: float = 1.0
     max_batch: int = 16
-    frequent_tokens: int = 16_000
+    frequent_tokens: int = 24_000
     word_tokens: int = 50_257
 
     @property
