@@ -46,6 +46,8 @@ def spoken_words(text: str) -> list[str]:
     """The words of a text as they are spoken: numbers in words, without case and punctuation."""
     text = re.sub(r"(?<=\d),(?=\d{3})", "", speakable(text).replace("%", " percent"))
     text = re.sub(r"\d+(?:-\d+)+", lambda m: " ".join(m[0].replace("-", "")), text)
+    # Telephone numbers, however the recogniser groups them.
+    text = re.sub(r"\d{7,}", lambda m: " ".join(m[0]), text)
     text = re.sub(r"(?<=\d)\.(?=\d)", " point ", text)
     text = re.sub(r"(\d+)(?:st|nd|rd|th)\b", lambda m: ordinal_words(int(m[1])), text)
     text = re.sub(r"\d+", lambda m: f" {number_words(int(m[0]))} ", text)
