@@ -51,7 +51,7 @@ from voicebox.tts.types import Manner, Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
 from voicebox.vad.silero import SileroVad
 
-__all__ = ["Engines"]
+__all__ = ["Engines", "open_recognizer"]
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Engines:
         voices = _voice_pool(settings.tts, settings.stt.language)
         synthesizer = open_voice(voices.own, settings.tts.threads)
         self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb, voices=voices, speed=settings.tts.rate)
-        recognizer = _recognizer(settings.stt, synthesizer)
+        recognizer = open_recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
         self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon)
@@ -344,8 +344,11 @@ def _workers() -> int:
     return min(2, hardware().cores)
 
 
-def _recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
+def open_recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
     """The recogniser that is named; for "auto" the best of those installed that keeps up with speech here.
+
+    Args:
+        voice: says the sentence that they are measured on.
 
     Raises:
         ModelError: none is installed, or the one that is named cannot be loaded.

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Self
 
 from voicebox.config import load_settings
+from voicebox.engines import open_recognizer
 from voicebox.llm.types import IntentModel
 from voicebox.models.store import locate
+from voicebox.models.voices import locate_voice
 from voicebox.repertoire import INTENT_MODEL, RepertoireLoader
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
 from voicebox.stt.whisper import WhisperRecognizer
+from voicebox.tts.voices import find_voice, open_voice
 
 __all__ = ["INTENT_MODEL", "Understanders", "build_recognizer"]
 
@@ -45,9 +48,13 @@ class Understanders:
 
 
 def build_recognizer(name: str) -> WhisperRecognizer:
-    """A Whisper model of the catalog, as the server would run it.
+    """A Whisper model of the catalog, as the server would run it; "auto" takes the one that the server would.
 
     Raises:
         ModelError: it is not there, or is no Whisper model.
     """
-    return WhisperRecognizer(locate(name), name)
+    if name != "auto":
+        return WhisperRecognizer(locate(name), name)
+    settings = load_settings()
+    voice = open_voice(find_voice(settings.tts.voice, locate_voice), settings.tts.threads)
+    return open_recognizer(settings.stt, voice)
