@@ -46,6 +46,8 @@ def add_parser(subparsers: Any) -> None:
     intent.add_argument("--work", type=Path, metavar="DIR", help="for checkpoints; a stopped run goes on from there")
     intent.add_argument("--layers", type=int, default=3, help="layers of the model (default %(default)s)")
     intent.add_argument("--vocabulary", type=int, default=12288, help="word pieces, at most (default %(default)s)")
+    intent.add_argument("--changed", type=float, default=0.85, help="share of texts that are changed as if misheard")
+    intent.add_argument("--beginnings", type=float, default=1.0, help="beginnings of sentences per text")
     intent.add_argument("--threads", type=int, default=1, help="threads of the training (default %(default)s)")
     intent.add_argument("--seed", type=int, default=7)
     intent.add_argument("--drop-conflicts", action="store_true", help="do not train on texts with several intents")
@@ -63,7 +65,14 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--base and --teacher are two ways; choose one")
     if not args.base and args.out.suffix != ".gguf":
         raise ConfigError(f"--out {args.out} is no .gguf file")
-    for name, low, high in (("minutes", 0.05, 1e5), ("layers", 1, 48), ("vocabulary", 300, 1e6), ("threads", 1, 512)):
+    for name, low, high in (
+        ("minutes", 0.05, 1e5),
+        ("layers", 1, 48),
+        ("vocabulary", 300, 1e6),
+        ("threads", 1, 512),
+        ("changed", 0, 1),
+        ("beginnings", 0, 1),
+    ):
         if not low <= getattr(args, name) <= high:
             raise ConfigError(f"--{name} {getattr(args, name)} is not from {low:g} to {high:g}")
     rows = read_rows(args.data, drop_conflicts=args.drop_conflicts)
@@ -127,6 +136,8 @@ def _make(args: argparse.Namespace, rows: Sequence[Row], work: Path, stages: _St
         minutes=args.minutes,
         layers=args.layers,
         vocabulary=args.vocabulary,
+        changed=args.changed,
+        beginnings=args.beginnings,
         seed=args.seed,
         threads=args.threads,
         gpu=not args.cpu,
@@ -171,7 +182,6 @@ def _command(args: argparse.Namespace) -> str:
         parts.append(f"--eval {args.eval.name}")
     if not args.base:
         parts.append(f"--minutes {args.minutes:g}")
-    for name, usual in (("layers", 3), ("vocabulary", 12288), ("seed", 7)):
-        if getattr(args, name) != usual:
-            parts.append(f"--{name} {getattr(args, name)}")
+    usual = {"layers": 3, "vocabulary": 12288, "changed": 0.85, "beginnings": 1.0, "seed": 7}
+    parts += [f"--{name} {getattr(args, name):g}" for name, value in usual.items() if getattr(args, name) != value]
     return " ".join([*parts, *(["--drop-conflicts"] if args.drop_conflicts else [])])
