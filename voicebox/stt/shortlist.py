@@ -1,5 +1,5 @@
 """A shorter vocabulary for English speech: most of what a small Whisper's decoder computes per token is one score for
-each of 50,000 tokens, half of which (code, other scripts, rare names) nobody says to an assistant.
+each of 50,000 tokens, many of which (code, other scripts, rare names) nobody says to an assistant.
 
 What is left out can still be written, in smaller pieces. Whisper's byte-level vocabularies number their tokens by how
 early their merge was learned, so a low number means frequent.

@@ -39,7 +39,7 @@ class Tuning:
         bucket_s: clips whose contexts differ by no more are decoded together.
         max_batch: clips in one pass.
         frequent_tokens: an English decoder may write so many of the most frequent tokens, and
-        word_tokens: of so many, those that are words (see `shortlist.py`); 0 lets it write all, at twice the cost.
+        word_tokens: of so many, those that are words (see `shortlist.py`); 0 lets it write all, which takes longer.
     """
 
     pad_s: float = 1.0
