@@ -175,3 +175,22 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
     path = tiny_gguf.build(tmp_path / "llama.gguf", metadata={"voicebox.intent.version": "2"})
     with pytest.raises(ModelError, match="architecture llama, not bert"):
         EncoderIntentModel(path)
+
+
+def test_a_text_without_usable_logits_fails_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = EncoderIntentModel(path, max_sessions=8)
+    score = type(model._readout).score
+    first = [True]
+
+    def once(*args: object, **named: object) -> object:
+        if first.pop() if first else False:
+            raise EngineError("no usable logits")
+        return score(*args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(model._readout), "score", once)
+    with model._wake:  # both wait before a batch is taken
+        jobs = [model.score("set", session=session) for session in ("a", "b")]
+    with pytest.raises(EngineError, match="no usable logits"):
+        jobs[0].result(TIMEOUT_S)
+    assert jobs[1].result(TIMEOUT_S).ranked
+    model.close()

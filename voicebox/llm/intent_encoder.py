@@ -134,9 +134,10 @@ class EncoderIntentModel:
                     self._score(jobs)
                 except Exception as error:
                     _log.exception("A step of %s failed", self._model.name)
+                    failure = error if isinstance(error, EngineError) else EngineError(f"The intent model: {error!r}")
                     for job in jobs:
                         if not job.future.done():
-                            job.future.set_exception(error)
+                            job.future.set_exception(failure)
         finally:
             with self._wake:
                 self._closing = True
@@ -185,8 +186,12 @@ class EncoderIntentModel:
             logits = self._head[:, :width] @ vector + self._head[:, width]
             complete = 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, float(logits[-1]) / heat))))
             ms = (time.perf_counter() - job.began) * 1000
-            score = self._readout.score(logits[:-1], complete, ms=ms)
-            job.future.set_result(replace(score, vector=vector.copy()))
+            try:
+                score = self._readout.score(logits[:-1], complete, ms=ms)
+            except EngineError as error:  # this text's alone
+                job.future.set_exception(error)
+            else:
+                job.future.set_result(replace(score, vector=vector.copy()))
 
 
 def _read_head(model: GgufModel, labels: int) -> NDArray[np.float32]:
