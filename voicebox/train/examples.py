@@ -13,7 +13,7 @@ from voicebox.train.prefixes import Path as PrefixPath
 from voicebox.train.prefixes import PrefixTree, WordSpan, path_of
 from voicebox.train.rows import Row
 
-__all__ = ["Example", "hold_out", "label_names", "make_examples", "prefix_tree", "slot_values"]
+__all__ = ["Example", "hold_out", "label_names", "make_examples", "pauses", "prefix_tree", "slot_values"]
 
 OUT_OF_SCOPE_SHARE = 0.1
 """Least share of the weight that out-of-scope rows have, where there are any …"""
@@ -97,6 +97,23 @@ def prefix_tree(examples: Sequence[Example], labels: int) -> tuple[PrefixTree, l
     paths = [path_of(example.text.split(), example.spans, values) for example in examples]
     rows = ((path, example.label, example.weight) for example, path in zip(examples, paths, strict=True))
     return PrefixTree(rows, labels), paths
+
+
+def pauses(
+    held: Sequence[Example], known: Sequence[Example], labels: int, seed: int, *, most: int = 1500
+) -> list[tuple[str, float]]:
+    """Held-out texts and beginnings of them, with P(all is said) by what all texts say about these places."""
+    tree, paths = prefix_tree([*known, *held], labels)
+    rng = random.Random(seed)
+    rows = list(zip(held, paths[len(known) :], strict=True))
+    out: list[tuple[str, float]] = []
+    for example, path in rng.sample(rows, min(most, len(rows))):
+        words = example.text.split()
+        out.append((example.text, tree.complete(path)))
+        if len(words) > 1:
+            cut = rng.randrange(1, len(words))
+            out.append((" ".join(words[:cut]), tree.complete(path[: cut + 1])))
+    return out
 
 
 def _normalized(row: Row) -> tuple[str, tuple[WordSpan, ...]]:

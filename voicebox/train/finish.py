@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
 from voicebox.llm.intent_encoder import EncoderIntentModel
 from voicebox.llm.types import OUT_OF_SCOPE
 from voicebox.train.calibrate import Calibration, calibrate
-from voicebox.train.examples import Example, prefix_tree
+from voicebox.train.examples import Example, pauses
 from voicebox.train.export import Trained, quantize, rewrite_metadata, write_intent_gguf
 
-__all__ = ["finish", "pauses"]
+__all__ = ["finish"]
 
 
 def finish(
@@ -58,20 +57,3 @@ def finish(
     out.parent.mkdir(parents=True, exist_ok=True)
     rewrite_metadata(small, out, calibration.metadata())
     return calibration
-
-
-def pauses(
-    held: Sequence[Example], known: Sequence[Example], labels: int, seed: int, *, most: int = 1500
-) -> list[tuple[str, float]]:
-    """Held-out texts and beginnings of them, with P(all is said) by what all texts say about these places."""
-    tree, paths = prefix_tree([*known, *held], labels)
-    rng = random.Random(seed)
-    rows = list(zip(held, paths[len(known) :], strict=True))
-    out: list[tuple[str, float]] = []
-    for example, path in rng.sample(rows, min(most, len(rows))):
-        words = example.text.split()
-        out.append((example.text, tree.complete(path)))
-        if len(words) > 1:
-            cut = rng.randrange(1, len(words))
-            out.append((" ".join(words[:cut]), tree.complete(path[: cut + 1])))
-    return out

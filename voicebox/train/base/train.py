@@ -21,7 +21,7 @@ from voicebox.train.base.encode import base_vectors
 from voicebox.train.base.head import PENALTIES, HeadData, fit_head
 from voicebox.train.base.write import check_target, size, write_model
 from voicebox.train.calibrate import Calibration, calibrate
-from voicebox.train.examples import Example, hold_out, label_names, make_examples, prefix_tree
+from voicebox.train.examples import Example, hold_out, label_names, make_examples, pauses, prefix_tree
 from voicebox.train.rows import DataError, Row
 
 __all__ = ["BaseResult", "BaseSettings", "Progress", "train_from_bases"]
@@ -123,9 +123,9 @@ def train_from_bases(
     )
     progress("calibration", 0.0, f"{len(held)} texts")
     named = [(example.text, labels[example.label]) for example in held]
-    pauses = _pauses(held, fitted, len(labels), settings.seed)
+    ends = pauses(held, fitted, len(labels), settings.seed, most=600)
     rejects = any(labels[example.label] == OUT_OF_SCOPE for example in fitted)
-    calibration = _calibrate(document, files, named, pauses, settings, rejects=rejects)
+    calibration = _calibrate(document, files, named, ends, settings, rejects=rejects)
     readout = Readout(tuple(labels), calibration.temperature, calibration.complete_temperature, calibration.threshold)
     write_model(settings.out, replace(document, readout=readout), files)
     progress("calibration", 1.0, "")
@@ -185,28 +185,11 @@ def _texts(fitted: Sequence[Example], labels: int, settings: BaseSettings) -> tu
     return texts, data
 
 
-def _pauses(
-    held: Sequence[Example], known: Sequence[Example], labels: int, seed: int, *, most: int = 600
-) -> list[tuple[str, float]]:
-    """Held-out texts and beginnings of them, with P(all is said) by what all texts say about these places."""
-    tree, paths = prefix_tree([*known, *held], labels)
-    rng = random.Random(seed)
-    rows = list(zip(held, paths[len(known) :], strict=True))
-    out: list[tuple[str, float]] = []
-    for example, path in rng.sample(rows, min(most, len(rows))):
-        words = example.text.split()
-        out.append((example.text, tree.complete(path)))
-        if len(words) > 1:
-            cut = rng.randrange(1, len(words))
-            out.append((" ".join(words[:cut]), tree.complete(path[: cut + 1])))
-    return out
-
-
 def _calibrate(
     document: FeatureFile,
     files: Sequence[Path],
     held: Sequence[tuple[str, str]],
-    pauses: Sequence[tuple[str, float]],
+    ends: Sequence[tuple[str, float]],
     settings: BaseSettings,
     *,
     rejects: bool,
@@ -222,6 +205,6 @@ def _calibrate(
         (folder / DOCUMENT).write_text(replace(document, bases=linked).text(), encoding="utf-8")
         model = FeatureIntentModel(folder, threads=settings.threads)
         try:
-            return calibrate(model, held, pauses, rejected=settings.rejected, limits=_LIMITS, rejects=rejects)
+            return calibrate(model, held, ends, rejected=settings.rejected, limits=_LIMITS, rejects=rejects)
         finally:
             model.close()
