@@ -26,8 +26,8 @@ from voicebox.conversation.ears import Ears
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.history import History
 from voicebox.conversation.mouth import Mouth
-from voicebox.conversation.overlap import judge
 from voicebox.conversation.ports import Emit, SessionOptions
+from voicebox.conversation.recognition import Recognition
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn import step
@@ -35,9 +35,9 @@ from voicebox.conversation.waterfall import Marks, turn_record
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import Message
 from voicebox.routing.answer import Answer, Answerer, Context
-from voicebox.skills.types import Control, Dialog, Understanding
+from voicebox.skills.types import Control, Dialog
 from voicebox.stt.stream import normalize
-from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Transcriber
+from voicebox.stt.types import SAMPLE_RATE, Transcriber
 from voicebox.tts.types import Manner
 from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
 
@@ -49,13 +49,6 @@ _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 _MAX_BACKLOG_S = 60.0
 _LIVE_S = 0.5
 """Audio up to this far ahead of real time is a live caller's, with a bursty network."""
-
-_URGENCY = {
-    f.Kind.PARTIAL: (Priority.PARTIAL, 0.4),
-    f.Kind.PAUSE: (Priority.PAUSE, 0.15),
-    f.Kind.FINAL: (Priority.FINAL, 0.1),
-}
-"""Priority of a decode, and the seconds in which it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +64,6 @@ class SessionEngines:
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     silence: Callable[[str], None] = lambda session: None
     gain: Callable[[str], float] = lambda session: 1.0
-
-
-@dataclass(slots=True)
-class _Words:
-    """The newest decode that was understood: what a speculation or an answer is made from."""
-
-    key: str
-    understanding: Understanding
-    hypothesis: Hypothesis
-    at_s: float
 
 
 class Session:
@@ -105,17 +88,28 @@ class Session:
         self._ears = Ears(engines.vad.stream(), wall=clock())
         self._mouth = Mouth(emit, self._history, gain=lambda: engines.gain(id))
         self._drafts = Drafts(engines.answerer, self._tell, self._spawn)
+        self._recognition = Recognition(
+            id,
+            self._ears,
+            engines.transcriber,
+            engines.answerer,
+            context=self._context,
+            playing=lambda: self._mouth.playing_text(self._now()),
+            now=self._now,
+            emit=emit,
+            tell=self._tell,
+            spawn=self._spawn,
+            wait=asyncio.wrap_future,
+        )
         self._state = State()
         self._facts: deque[f.Fact] = deque()
         self._backlog: deque[NDArray[np.float32]] = deque()
         self._stepping = False
         self._listening = False
         self._dialog = Dialog()
-        self._words: _Words | None = None
         self._spoken: Answer | None = None
         """The answer that is being spoken."""
         self._marks = Marks(0.0, 0.0)
-        self._decoding_partial = False
         self._texts: set[str] = set()
         """Turns that did not come as speech: the client knows of them already."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -222,7 +216,7 @@ class Session:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._engines.answerer.release(self._id)
 
-    # Recognition
+    # Hearing
 
     def _listen(self) -> None:
         """Take what was fed. A recording that is sent at once waits at the end of each turn until that is answered:
@@ -235,49 +229,8 @@ class Session:
                 break
             end_s, fact = self._ears.hear(self._backlog.popleft(), wall=wall)
             self._tell(fact or f.Tick())
-            self._maybe_partial(end_s)
+            self._recognition.frame_heard(self._state.caller, end_s)
         self._listening = False
-
-    def _maybe_partial(self, now: float) -> None:
-        caller = self._state.caller
-        if not isinstance(caller, Speech) or caller.paused or self._decoding_partial:
-            return
-        if self._ears.segmenter.voiced and self._ears.partial_due(now, load=self._engines.transcriber.load):
-            self._decoding_partial = True
-            self._spawn(self._decode(caller.turn, f.Kind.PARTIAL, 0))
-
-    async def _decode(self, turn: str, kind: f.Kind, pause: int) -> None:
-        heard = f.Heard(turn, kind, pause, "", noise=True)
-        try:
-            heard = await self._recognise(turn, kind, pause)
-        finally:
-            if kind is f.Kind.PARTIAL:
-                self._decoding_partial = False
-            self._tell(heard)
-
-    async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
-        utterance, context, prompt = self._ears.utterance, self._context(), ""
-        if kind is not f.Kind.PARTIAL:
-            reflex = self._engines.answerer.reflex
-            so_far = self._words.understanding.text if self._words else ""
-            prompt = reflex.bias(so_far, dialog=self._dialog, skills=self.options.skills)
-        priority, within_s = _URGENCY[kind]
-        future = self._engines.transcriber.submit(
-            Clip(utterance.audio, prompt=prompt),
-            session=self._id,
-            priority=priority,
-            deadline_s=time.monotonic() + within_s,
-        )
-        hypothesis = await asyncio.wrap_future(future)
-        if hypothesis.rejected or not hypothesis.text.strip():
-            return f.Heard(turn, kind, pause, "", noise=True)
-        stable, text = utterance.agree(hypothesis.text)
-        understanding = await self._engines.answerer.understand(text, context)
-        if utterance is self._ears.utterance:
-            self._words = _Words(normalize(text), understanding, hypothesis, self._now())
-            self._emit(e.PartialTranscript(turn, text, stable))
-        overlap = judge(text, self._mouth.playing_text(self._now()))
-        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap)
 
     # The machine
 
@@ -306,10 +259,10 @@ class Session:
         match effect:
             case f.Opened(turn, at_s):
                 self._ears.open()
-                self._words = None
+                self._recognition.words = None
                 self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
             case f.Decode(turn, kind, pause):
-                self._spawn(self._decode(turn, kind, pause))
+                self._recognition.decode(turn, kind, pause)
             case f.Speculate(turn, text, aloud):
                 self._speculate(turn, text, aloud)
             case f.Prepare(turn, text):
@@ -360,7 +313,7 @@ class Session:
         )
 
     def _speculate(self, turn: str, text: str, aloud: bool) -> None:
-        words = self._words
+        words = self._recognition.words
         if self.options.respond and words is not None and words.key == normalize(text):
             self._drafts.speculate(turn, words.understanding, self._context(), aloud=aloud)
 
@@ -371,7 +324,7 @@ class Session:
             self._tell(f.NothingToSay(turn))
 
     def _commit(self, commit: f.Commit) -> None:
-        words, answer = self._words, self._drafts.answer
+        words, answer = self._recognition.words, self._drafts.answer
         if commit.turn not in self._texts:
             self._emit(e.TurnCommitted(commit.turn, self._ears.clock.audio_ms_at(commit.last_voice_s)))
             if words is not None:

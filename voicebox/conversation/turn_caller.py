@@ -1,0 +1,231 @@
+"""The caller's side of the turn machine: a turn opens, pauses, goes on, closes, and is answered or dropped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from voicebox.conversation import facts as f
+from voicebox.conversation.overlap import Overlap
+from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
+from voicebox.conversation.turn_assistant import duck, overlapped, stop, unduck
+
+__all__ = [
+    "asked",
+    "cancelled",
+    "cleared",
+    "committed_by_client",
+    "heard",
+    "prepared",
+    "time_passed",
+    "voice_paused",
+    "voice_started",
+]
+
+Effects = list[f.Effect]
+
+
+def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    """Voice was heard again."""
+    match state.caller:
+        case Quiet():
+            return _open(state, at_s, now, rules, effects)
+        case Speech() as speech:
+            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+        case Closing(speech):
+            if not rules.server_vad:
+                return state  # the client has said that the turn is over
+            if not speech.spoken:
+                deferred = (speech.turn, speech.text)
+                state = _give_up(state, state.caller, effects)
+                return _open(replace(state, deferred=deferred), at_s, now, rules, effects)
+            effects.append(f.Reopen(speech.turn))
+            effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
+            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+
+
+def _open(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    turn = f"turn_{state.turns + 1}"
+    effects += [f.Opened(turn, at_s), f.WakeAt(at_s + rules.max_turn_s)]
+    state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1)
+    return duck(state, now, rules, effects)
+
+
+def voice_paused(state: State, last_s: float, now: float, rules: Rules, effects: Effects) -> State:
+    """Voice stopped."""
+    if not isinstance(state.caller, Speech) or state.caller.paused:
+        return state
+    speech = replace(state.caller, paused=True, pause=state.caller.pause + 1, last_voice_s=last_s)
+    effects.append(f.Decode(speech.turn, f.Kind.PAUSE, speech.pause))
+    if rules.server_vad:
+        effects.append(f.WakeAt(_deadline(speech, rules)))
+    return replace(state, caller=speech)
+
+
+def _deadline(speech: Speech, rules: Rules) -> float:
+    known = speech.heard_pause == speech.pause
+    wait_ms = rules.endpoint.wait_ms(complete=speech.complete if known else None, text=speech.text if known else "")
+    return speech.last_voice_s + wait_ms / 1000
+
+
+def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effects) -> State:
+    """A decode of the turn's audio came back."""
+    match state.caller:
+        case Speech() as speech if speech.turn == fact.turn:
+            if fact.kind is f.Kind.PARTIAL:
+                if not fact.text:
+                    return state
+                if not speech.paused or speech.heard_pause < speech.pause:
+                    effects.append(f.Speculate(speech.turn, fact.text, aloud=False))
+                speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap))
+                return overlapped(replace(state, caller=speech), rules, effects)
+            if fact.pause <= speech.heard_pause:
+                return state
+            current = fact.pause == speech.pause and speech.paused
+            speech = replace(
+                speech,
+                heard_pause=fact.pause,
+                text=fact.text,
+                complete=fact.complete,
+                noise=fact.noise,
+                overlap=_worst(speech.overlap, fact.overlap),
+            )
+            state = overlapped(replace(state, caller=speech), rules, effects)
+            if current:
+                if fact.text:
+                    effects.append(f.Speculate(speech.turn, fact.text, aloud=True))
+                if rules.server_vad:
+                    effects.append(f.WakeAt(max(now, _deadline(speech, rules))))
+            return state
+        case Closing(speech, closed_s, None) if speech.turn == fact.turn and fact.kind is not f.Kind.PARTIAL:
+            if fact.pause < speech.pause:
+                return state
+            speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap), noise=fact.noise)
+            state = overlapped(replace(state, caller=speech), rules, effects)
+            return _settle(state, speech, fact.text, closed_s, now, rules, effects)
+    return state
+
+
+def _worst(a: Overlap, b: Overlap) -> Overlap:
+    """The graver verdict: more words can turn an echo into an interruption, never back."""
+    order = (Overlap.NONE, Overlap.ECHO, Overlap.BACKCHANNEL, Overlap.INTERRUPTION)
+    return max(a, b, key=order.index)
+
+
+def _settle(
+    state: State, speech: Speech, text: str, closed_s: float, now: float, rules: Rules, effects: Effects
+) -> State:
+    """The turn's words are final: prepare its answer, or drop it if it was nothing."""
+    over_reply = isinstance(state.assistant, Speaking)
+    if not text or speech.noise:
+        return _drop(state, speech.turn, "no_speech", now, rules, effects)
+    if over_reply and speech.overlap is Overlap.ECHO:
+        return _drop(state, speech.turn, "echo", now, rules, effects)
+    if over_reply and speech.overlap is Overlap.BACKCHANNEL:
+        return _drop(state, speech.turn, "backchannel", now, rules, effects)
+    effects += [f.Prepare(speech.turn, text), f.WakeAt(closed_s + rules.max_prepare_s)]
+    return replace(state, caller=Closing(speech, closed_s, text), deferred=None)
+
+
+def _drop(
+    state: State,
+    turn: str,
+    reason: Literal["no_speech", "echo", "backchannel", "cleared"],
+    now: float,
+    rules: Rules,
+    effects: Effects,
+) -> State:
+    """The caller's turn came to nothing; a typed question that it pushed aside is taken up again."""
+    effects.append(f.Drop(turn, reason))
+    deferred = state.deferred
+    state = unduck(replace(state, caller=Quiet(), deferred=None), effects)
+    return state if deferred is None else _prepare_text(state, *deferred, now, rules, effects)
+
+
+def _close(state: State, speech: Speech, now: float, rules: Rules, effects: Effects) -> State:
+    if speech.pause and speech.heard_pause == speech.pause:
+        return _settle(state, speech, speech.text, now, now, rules, effects)
+    effects.append(f.WakeAt(now + rules.max_prepare_s))
+    return replace(state, caller=Closing(speech, now, None))
+
+
+def committed_by_client(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    """The turn is over because the client says so (or has lasted too long)."""
+    if not isinstance(state.caller, Speech):
+        return state
+    speech = state.caller
+    if not speech.paused:
+        speech = replace(speech, paused=True, pause=speech.pause + 1, last_voice_s=now)
+        effects.append(f.Decode(speech.turn, f.Kind.FINAL, speech.pause))
+    return _close(replace(state, caller=speech), speech, now, rules, effects)
+
+
+def cleared(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    """The turn's audio is thrown away."""
+    match state.caller:
+        case Quiet():
+            return state
+        case Speech(turn) | Closing(Speech(turn)):
+            return _drop(state, turn, "cleared", now, rules, effects)
+
+
+def asked(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
+    """The client wants an answer to words that it has."""
+    state = cleared(replace(state, deferred=None), now, rules, effects)
+    return _prepare_text(state, turn, text, now, rules, effects)
+
+
+def _prepare_text(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
+    speech = Speech(turn, now, now, paused=True, text=text, overlap=Overlap.INTERRUPTION, spoken=False)
+    effects += [f.Prepare(turn, text), f.WakeAt(now + rules.max_prepare_s)]
+    return replace(state, caller=Closing(speech, now, text))
+
+
+def prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effects) -> State:
+    """The answer is there, or there is none: from here on the turn cannot be reopened."""
+    caller = state.caller
+    if not isinstance(caller, Closing) or caller.speech.turn != turn or caller.text is None:
+        return state
+    speech = caller.speech
+    effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s))
+    state = replace(state, caller=Quiet())
+    if isinstance(fact, f.ReplyFailed):
+        effects.append(f.Fail(turn, fact.reason))
+    if not isinstance(fact, f.ReplyReady):
+        return unduck(state, effects)
+    state = stop(state, "replaced", effects)
+    reply = f"reply_{state.replies + 1}"
+    effects.append(f.StartReply(reply, turn))
+    return replace(state, assistant=Speaking(reply, now), replies=state.replies + 1)
+
+
+def cancelled(state: State, now: float, effects: Effects) -> State:
+    """The client wants no answer, or no more of it."""
+    if isinstance(state.caller, Closing) and state.caller.text is not None:
+        state = _give_up(state, state.caller, effects)
+    return stop(state, "cancelled", effects)
+
+
+def _give_up(state: State, closing: Closing, effects: Effects) -> State:
+    """The turn stays without an answer."""
+    speech = closing.speech
+    effects += [
+        f.Abandon(speech.turn),
+        f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
+    ]
+    return replace(state, caller=Quiet())
+
+
+def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    """What is due by now: the end of a pause, of a turn that lasts too long, of an answer that does not come."""
+    match state.caller:
+        case Speech() as speech if now >= speech.started_s + rules.max_turn_s:
+            return committed_by_client(state, now, rules, effects)
+        case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(speech, rules):
+            return _close(state, speech, now, rules, effects)
+        case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
+            if state.caller.text is None:
+                return _drop(state, speech.turn, "no_speech", now, rules, effects)
+            effects.append(f.Abandon(speech.turn))
+            return prepared(state, f.ReplyFailed(speech.turn, "no answer in time"), speech.turn, now, effects)
+    return state
