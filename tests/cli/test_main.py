@@ -77,3 +77,19 @@ def test_serve_help_shows_every_setting_with_its_default(capsys: pytest.CaptureF
     for key, _ in leaves():
         assert f"--{key} " in out
     assert "default: 127.0.0.1" in " ".join(out.split())
+
+
+def test_matrix_products_keep_to_the_thread_that_asks_for_them() -> None:
+    code = (
+        "import os, sys\n"
+        "os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
+        "from voicebox.cli.main import main\n"
+        "assert 'numpy' not in sys.modules, 'too late'\n"
+        "main(['models', 'list', '--role', 'vad'])\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+        "os.environ['OPENBLAS_NUM_THREADS'] = '3'\n"
+        "main(['models', 'list', '--role', 'vad'])\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if line in "123"] == ["1", "3"]

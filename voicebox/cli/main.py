@@ -47,6 +47,7 @@ _BENCHMARKS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. Failures are one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _one_blas_thread(arguments[:1])
     parser = _parser(arguments)
     try:
         args = parser.parse_args(arguments)
@@ -71,6 +72,16 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line and exit 2."""
         self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+
+
+def _one_blas_thread(command: Sequence[str]) -> None:
+    """Keep numpy's matrix products in the thread that asks for them, unless the user said otherwise.
+
+    OpenBLAS hands even small products to all cores, and its threads spin while they wait for the next one. Beside
+    engines with a thread each that takes the core which another engine needs. To be called before numpy is imported.
+    """
+    if list(command) not in (["train"], ["skills"]):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _parser(arguments: Sequence[str]) -> _Parser:
