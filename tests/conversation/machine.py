@@ -2,7 +2,8 @@
 
 `Checked` knows nothing of how the machine works. It holds the promises that are made about it in docs/architecture.md:
 at most one voice; nothing happens before a turn is committed; nothing is said twice; every preparation is used or
-voided; every turn ends; and a wake-up is ordered for everything that is due at some time.
+voided; every turn ends; nobody is spoken to out of a silence that was short, or twice in one; and a wake-up is ordered
+for everything that is due at some time.
 """
 
 from __future__ import annotations
@@ -45,6 +46,21 @@ class Checked:
     answered: set[str] = field(default_factory=set)
     announced: list[str] = field(default_factory=list)
     spoken_unasked: list[str] = field(default_factory=list)
+    played_until: float = 0.0
+    """When all that was sent of the newest reply will have been played."""
+    active_s: float = 0.0
+    """When somebody was last known to speak, or changed the rules."""
+    nudged: int = 0
+    """How often the caller's silence was remarked upon since the caller was last there."""
+    nudges: int = 0
+
+    def __post_init__(self) -> None:
+        self.tell(f.Configured())
+
+    def configure(self, rules: Rules) -> None:
+        """Change the rules, as a client may at any time."""
+        self.rules = rules
+        self.tell(f.Configured())
 
     def tell(self, fact: f.Fact) -> tuple[f.Effect, ...]:
         """Give a fact now; returns the effects, all of which were checked."""
@@ -52,6 +68,12 @@ class Checked:
             self.typed.add(fact.turn)
         if isinstance(fact, f.Unasked):
             self.announced.append(fact.text)
+        if isinstance(fact, f.Nudged) and self.speaking is None and not self.open_turns:
+            self.announced.append(fact.text)
+        if isinstance(fact, f.Queued) and fact.reply == self.speaking:
+            self.played_until = max(self.played_until, fact.ends_s)
+        if isinstance(fact, f.Configured):
+            self.active_s = self.now
         if isinstance(fact, f.Heard) and fact.kind is not f.Kind.PARTIAL:
             self.heard[fact.turn, fact.pause] = fact.text
         self.answer_settled = isinstance(fact, f.ReplyReady | f.NothingToSay | f.ReplyFailed)
@@ -144,14 +166,35 @@ class Checked:
                 assert self.speaking == reply
                 assert self.ducked, "raised without being ducked"
                 self.ducked = False
+            case f.IdleTimedOut(since_s):
+                timeout_s = self.rules.idle_timeout_s
+                assert timeout_s is not None, "a silence was too long though none is"
+                assert self.rules.server_vad, "a caller who pushes to talk may be silent"
+                assert self.speaking is None, "the assistant spoke"
+                assert not self.open_turns, "the caller spoke"
+                assert since_s >= min(self.active_s, self.now), "counted from before somebody spoke"
+                assert self.now >= since_s + timeout_s, "the silence was too short"
+                assert self.nudged == 0, "twice in one silence"
+                self.nudged += 1
+                self.nudges += 1
             case f.WakeAt(at_s):
                 self.wakes.append(at_s)
+        self._note_activity(effect)
+
+    def _note_activity(self, effect: f.Effect) -> None:
+        match effect:
+            case f.FinishReply():
+                self.active_s = max(self.active_s, min(self.now, self.played_until))
+            case f.StopReply() | f.Commit() | f.Drop():
+                self.active_s = self.now
+        if isinstance(effect, f.Commit) or (isinstance(effect, f.Drop) and effect.reason == "backchannel"):
+            self.nudged = 0
 
     def _check_start(self, reply: str, turn: str | None, text: str) -> None:
         assert self.speaking is None, f"{reply} began while {self.speaking} was spoken"
         assert reply not in self.replies, f"{reply} began twice"
         self.replies.add(reply)
-        self.speaking = reply
+        self.speaking, self.played_until = reply, self.now
         if turn is None:
             self.spoken_unasked.append(text)
             assert not self.open_turns, "the assistant spoke by itself while the caller spoke"
@@ -178,5 +221,6 @@ class Checked:
             assert assistant.reply == self.speaking
             assert (assistant.ducked_s is not None) == self.ducked
         assert len(self.state.waiting) <= 8
+        assert self.state.quiet == (self.speaking is None and not self.open_turns and not self.state.waiting)
         if isinstance(caller, Quiet) and isinstance(assistant, Silent):
             assert not self.state.waiting, "there was room, and the assistant said nothing"

@@ -245,6 +245,40 @@ async def test_announcements_wait_for_room(call: Call) -> None:
     assert call.seen(e.ReplyDone)[-1].text == "Your timer is done."
 
 
+async def test_a_caller_who_is_silent_for_long_is_spoken_to_once() -> None:
+    call = Call(SessionOptions(idle_timeout_ms=5000))
+    await call.speak("turn on the light")
+    await call.wait(0.4)
+    spoken_at = call.time
+    await call.wait(20.0)
+    (timeout,) = call.seen(e.IdleTimeout)
+    assert 0 <= timeout.audio_end_ms - timeout.audio_start_ms - 5000 <= 32
+    assert timeout.audio_start_ms / 1000 >= spoken_at - 1000.0
+    assert [reply.turn for reply in call.seen(e.ReplyStarted)] == ["turn_1", None]
+    assert call.seen(e.ReplyDone)[-1].text == "Is there anything else I can do for you?"
+    await call.speak("turn on the fan")
+    await call.wait(20.0)
+    assert len(call.seen(e.IdleTimeout)) == 2
+    await call.session.close()
+
+
+async def test_a_silence_is_told_but_not_broken_where_the_client_asks_for_replies_itself() -> None:
+    call = Call(SessionOptions(idle_timeout_ms=5000, respond=False))
+    await call.wait(20.0)
+    assert [type(event) for event in call.events] == [e.IdleTimeout]
+    await call.session.close()
+
+
+async def test_a_timeout_is_told_within_the_audio_that_came(call: Call) -> None:
+    """Without audio session time goes on, and the input audio does not."""
+    call.session.configure(SessionOptions(idle_timeout_ms=5000))
+    await call.wait(1.0)
+    call.time += 30.0
+    await call.wait(0.1)
+    (timeout,) = call.seen(e.IdleTimeout)
+    assert timeout.audio_start_ms <= timeout.audio_end_ms <= 1100
+
+
 async def test_cancelling_stops_the_reply_once(call: Call) -> None:
     await call.speak("turn on the light")
     await call.wait(0.4)

@@ -29,6 +29,7 @@ RULES = st.builds(
     ),
     server_vad=st.booleans(),
     interruptible=st.booleans(),
+    idle_timeout_s=st.sampled_from([None, 0.5, 5.0]),
 )
 
 
@@ -138,6 +139,14 @@ class Conversation(RuleBasedStateMachine):
         for _ in range(times):
             self.m.tell(f.Unasked(f"ring {len(self.m.announced)}"))
 
+    @rule()
+    def words_for_a_silent_caller(self) -> None:
+        self.m.tell(f.Nudged(f"nudge {len(self.m.announced)}"))
+
+    @rule(rules=RULES)
+    def client_configures(self, rules: Rules) -> None:
+        self.m.configure(rules)
+
     @rule(kind=st.sampled_from(f.Kind), text=TEXTS)
     def facts_of_a_turn_that_is_over_change_nothing(self, kind: f.Kind, text: str) -> None:
         self.m.advance(0.0)
@@ -200,6 +209,8 @@ FACTS = st.one_of(
     st.just(f.Cancelled()),
     st.builds(f.Asked, st.just("text_1"), st.just("hello")),
     st.builds(f.Unasked, st.just("ring")),
+    st.just(f.Nudged("hello?")),
+    st.just(f.Configured()),
     st.builds(f.Said, st.just("reply_1")),
 )
 

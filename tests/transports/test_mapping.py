@@ -8,6 +8,7 @@ import pytest
 from tests.transports.transport_wire import Wire, audio_of, of
 from voicebox.conversation.events import (
     Ducked,
+    IdleTimeout,
     Interrupted,
     ReplyAudio,
     ReplyDone,
@@ -51,6 +52,20 @@ def test_part_types_are_not_item_types(wire: Wire) -> None:
 def test_the_transcriptions_usage_is_a_duration(wire: Wire) -> None:
     completed = of(wire.speak(), "conversation.item.input_audio_transcription.completed")[0]
     assert completed["usage"] == {"type": "duration", "seconds": 1.5}
+
+
+def test_a_silence_becomes_an_item_without_words(wire: Wire) -> None:
+    wire.connection.emit(IdleTimeout(1200, 6210))
+    events = wire.new()
+    assert names(events) == [
+        "input_audio_buffer.timeout_triggered",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+    ]
+    assert (events[0]["audio_start_ms"], events[0]["audio_end_ms"]) == (1200, 6210)
+    assert events[0]["item_id"] == events[1]["item_id"] == events[2]["item"]["id"]
+    assert events[3]["item"]["content"] == [{"type": "input_audio", "transcript": ""}]
 
 
 def test_the_record_of_the_turn_names_its_response(wire: Wire) -> None:

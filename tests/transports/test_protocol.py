@@ -82,6 +82,12 @@ def test_every_client_event(event: dict[str, Any], kind: type) -> None:
             "session.audio.input.turn_detection.threshold",
         ),
         (
+            '{"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": '
+            '{"type": "server_vad", "idle_timeout_ms": 4999}}}}}',
+            "invalid_value",
+            "session.audio.input.turn_detection.idle_timeout_ms",
+        ),
+        (
             '{"type": "conversation.item.truncate", "item_id": "x", "content_index": 0, "audio_end_ms": "12"}',
             "invalid_type",
             "audio_end_ms",

@@ -61,6 +61,14 @@ def test_server_vad_with_everything() -> None:
     assert (options.respond, options.interruptible) == (False, False)
 
 
+def test_a_silence_that_is_too_long_is_set_and_taken_back() -> None:
+    config = SessionConfig()
+    assert turn_detection(config, {"type": "server_vad", "idle_timeout_ms": 6000})["idle_timeout_ms"] == 6000
+    assert config.options().idle_timeout_ms == 6000
+    assert turn_detection(config, {"type": "server_vad", "idle_timeout_ms": None})["idle_timeout_ms"] is None
+    assert config.options().idle_timeout_ms is None
+
+
 def test_null_is_push_to_talk_and_absence_changes_nothing() -> None:
     config = SessionConfig()
     assert turn_detection(config, None) is None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Ducked",
+    "IdleTimeout",
     "Interrupted",
     "PartialTranscript",
     "ReplyAudio",
@@ -69,6 +70,14 @@ class Transcript:
     avg_logprob: float
     language: str
     audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdleTimeout:
+    """Nobody spoke from `audio_start_ms` to `audio_end_ms` of the session's input audio: the assistant will."""
+
+    audio_start_ms: int
+    audio_end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ SessionEvent = (
     | TurnDropped
     | TurnCommitted
     | Transcript
+    | IdleTimeout
     | ReplyStarted
     | ReplyText
     | ReplyAudio

@@ -16,6 +16,7 @@ __all__ = [
     "Cleared",
     "Commit",
     "Committed",
+    "Configured",
     "Decode",
     "Drop",
     "Duck",
@@ -24,8 +25,10 @@ __all__ = [
     "Fail",
     "FinishReply",
     "Heard",
+    "IdleTimedOut",
     "Kind",
     "NothingToSay",
+    "Nudged",
     "Opened",
     "Prepare",
     "Queued",
@@ -153,6 +156,18 @@ class Unasked:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """There are words for a caller who has been silent for long: said at once, or never."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The rules are new from now on; the session begins with this."""
+
+
 Fact = (
     VoiceStarted
     | VoicePaused
@@ -169,6 +184,8 @@ Fact = (
     | Truncated
     | Asked
     | Unasked
+    | Nudged
+    | Configured
 )
 
 # Effects
@@ -287,6 +304,13 @@ class Unduck:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleTimedOut:
+    """Nobody has spoken since `since_s`: tell the client, and find words for the caller (`Nudged`)."""
+
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Send a `Tick` at this session time."""
 
@@ -308,5 +332,6 @@ Effect = (
     | FinishReply
     | Duck
     | Unduck
+    | IdleTimedOut
     | WakeAt
 )

@@ -25,7 +25,8 @@ class SessionOptions:
     comes only on `request_reply`. `interruptible` false: speech over the assistant does not stop it. `server_vad`
     false: push-to-talk, the client commits its audio itself. `speak` false: replies are text. `instructions` are
     added to the instruct model's prompt. `skills` limits the skills to these names. `voice` is a voice's name (empty:
-    the server's own), `speed` its speaking rate.
+    the server's own), `speed` its speaking rate. After `idle_timeout_ms` in which nobody speaks the assistant does,
+    once for each silence of the caller (None: never; with `server_vad` only).
     """
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
@@ -34,6 +35,7 @@ class SessionOptions:
     silence_ms: int | None = None
     respond: bool = True
     interruptible: bool = True
+    idle_timeout_ms: int | None = None
     speak: bool = True
     instructions: str = ""
     voice: str = ""

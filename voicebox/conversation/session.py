@@ -26,6 +26,7 @@ from voicebox.conversation.ears import Ears
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.history import History
 from voicebox.conversation.mouth import Mouth
+from voicebox.conversation.nudge import nudge
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.recognition import Recognition
 from voicebox.conversation.speculation import SpeculationAccount
@@ -138,8 +139,14 @@ class Session:
         """Change the options, from the next turn on."""
         self.options = options
         policy = replace(self._engines.endpoint, eagerness=options.eagerness, fixed_ms=options.silence_ms)
-        self._rules = Rules(endpoint=policy, server_vad=options.server_vad, interruptible=options.interruptible)
+        self._rules = Rules(
+            endpoint=policy,
+            server_vad=options.server_vad,
+            interruptible=options.interruptible,
+            idle_timeout_s=None if options.idle_timeout_ms is None else options.idle_timeout_ms / 1000,
+        )
         self._ears.segmenter.threshold = options.vad_threshold
+        self._tell(f.Configured())
 
     def feed(self, audio: NDArray[np.float32]) -> None:
         """Input audio: float32 mono 16 kHz, any length; NaN and infinities count as silence."""
@@ -287,6 +294,8 @@ class Session:
                 self._emit(e.Ducked(reply, on=True))
             case f.Unduck(reply):
                 self._emit(e.Ducked(reply, on=False))
+            case f.IdleTimedOut(since_s):
+                self._idle_timed_out(since_s)
             case f.WakeAt(at_s):
                 self._wake(at_s)
 
@@ -361,6 +370,13 @@ class Session:
         answer.committed = True
         self._mouth.begin(reply, turn, answer.decision.tier)
         self._spawn(self._speak(reply, turn, answer))
+
+    def _idle_timed_out(self, since_s: float) -> None:
+        clock = self._ears.clock
+        start_ms, end_ms = (min(clock.audio_ms_at(s), round(clock.audio_s * 1000)) for s in (since_s, self._now()))
+        self._emit(e.IdleTimeout(start_ms, end_ms))
+        if self.options.respond:
+            self._tell(f.Nudged(nudge(self._history.lines)))
 
     async def _speak(self, reply: str, turn: str | None, answer: Answer) -> None:
         error, marks, first = None, replace(self._marks) if turn is not None else None, True

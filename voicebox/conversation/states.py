@@ -15,7 +15,8 @@ class Rules:
     """What the client may set, and limits.
 
     `duck_decide_s` bounds how long the assistant stays ducked before voice alone counts as an interruption;
-    `max_turn_s` and `max_prepare_s` make every turn end.
+    `max_turn_s` and `max_prepare_s` make every turn end. After `idle_timeout_s` of silence on both sides the assistant
+    speaks by itself (None: never).
     """
 
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
@@ -24,6 +25,7 @@ class Rules:
     duck_decide_s: float = 0.6
     max_turn_s: float = 120.0
     max_prepare_s: float = 30.0
+    idle_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class State:
 
     `waiting` holds what the assistant wants to say by itself when there is room; `deferred` is a typed question (turn
     and text) whose answer was given up when the caller began to speak: it is made again if that speech was nothing.
+    `quiet_s` is when a turn or a reply last ended: nobody has spoken since, if nobody speaks. `nudged` says that the
+    caller's silence has been remarked upon, which is done once.
     """
 
     caller: Listening = field(default_factory=Quiet)
@@ -96,3 +100,10 @@ class State:
     replies: int = 0
     waiting: tuple[str, ...] = ()
     deferred: tuple[str, str] | None = None
+    quiet_s: float = 0.0
+    nudged: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks, and the assistant has nothing to say."""
+        return isinstance(self.caller, Quiet) and isinstance(self.assistant, Silent) and not self.waiting

@@ -12,6 +12,7 @@ from dataclasses import replace
 from voicebox.conversation import facts as f
 from voicebox.conversation import turn_assistant as assistant
 from voicebox.conversation import turn_caller as caller
+from voicebox.conversation import turn_idle as idle
 from voicebox.conversation.states import Rules, State
 
 __all__ = ["step"]
@@ -22,6 +23,7 @@ _MAX_WAITING = 8
 def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, tuple[f.Effect, ...]]:
     """Account for one fact at session time `now`; facts that come too late to matter change nothing."""
     effects: list[f.Effect] = []
+    before = state
     match fact:
         case f.VoiceStarted(at_s):
             state = caller.voice_started(state, at_s, now, rules, effects)
@@ -48,8 +50,14 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
         case f.Unasked(text):
             if len(state.waiting) < _MAX_WAITING:
                 state = replace(state, waiting=(*state.waiting, text))
+        case f.Nudged(text):
+            state = idle.nudged(state, text)
+        case f.Configured():
+            caller.configured(state, rules, effects)
+            state = idle.configured(state, now, rules, effects)
         case f.Tick():
             pass
     state = assistant.time_passed(state, now, rules, effects)
     state = caller.time_passed(state, now, rules, effects)
-    return assistant.speak_waiting(state, now, effects), tuple(effects)
+    state = assistant.speak_waiting(state, now, effects)
+    return idle.time_passed(before, state, now, rules, effects), tuple(effects)

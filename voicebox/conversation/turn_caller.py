@@ -15,6 +15,7 @@ __all__ = [
     "cancelled",
     "cleared",
     "committed_by_client",
+    "configured",
     "heard",
     "prepared",
     "time_passed",
@@ -214,6 +215,17 @@ def _give_up(state: State, closing: Closing, effects: Effects) -> State:
         f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
     ]
     return replace(state, caller=Quiet())
+
+
+def configured(state: State, rules: Rules, effects: Effects) -> None:
+    """The rules are new: what is due may be due at another time."""
+    match state.caller:
+        case Speech() as speech:
+            effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
+            if speech.paused and rules.server_vad:
+                effects.append(f.WakeAt(_deadline(speech, rules)))
+        case Closing(_, closed_s):
+            effects.append(f.WakeAt(closed_s + rules.max_prepare_s))
 
 
 def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> State:

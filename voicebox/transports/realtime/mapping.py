@@ -15,6 +15,7 @@ from voicebox.audio.formats import AudioFormat
 from voicebox.audio.resample import Resampler
 from voicebox.conversation.events import (
     Ducked,
+    IdleTimeout,
     Interrupted,
     PartialTranscript,
     ReplyAudio,
@@ -123,6 +124,8 @@ class EventMapper:
                 self._turn_committed(event)
             case Transcript():
                 self._transcript(event)
+            case IdleTimeout():
+                self._idle_timeout(event)
             case ReplyStarted():
                 self._reply_started(event)
             case ReplyText():
@@ -161,6 +164,11 @@ class EventMapper:
         if self.typing or event.turn in self._typed:
             return
         item_id = self._item_of(event.turn)
+        if self._config.turn_detection is not None:
+            self._put("input_audio_buffer.speech_stopped", audio_end_ms=event.audio_ms, item_id=item_id)
+        self._audio_committed(item_id, event.turn, None)
+
+    def _audio_committed(self, item_id: str, turn: str | None, transcript: str | None) -> None:
         item = {
             "id": item_id,
             "object": "realtime.item",
@@ -168,14 +176,19 @@ class EventMapper:
             "status": "completed",
             "role": "user",
             # Null and not absent: a stock client refuses an audio part without the key.
-            "content": [{"type": "input_audio", "transcript": None}],
+            "content": [{"type": "input_audio", "transcript": transcript}],
         }
-        if self._config.turn_detection is not None:
-            self._put("input_audio_buffer.speech_stopped", audio_end_ms=event.audio_ms, item_id=item_id)
-        previous = self._items.add(Entry(item, turn=event.turn))
+        previous = self._items.add(Entry(item, turn=turn))
         self._put("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
         for kind in ("added", "done"):
             self._put(f"conversation.item.{kind}", previous_item_id=previous, item=self._items.copy(item_id))
+
+    def _idle_timeout(self, event: IdleTimeout) -> None:
+        """As the protocol has it, the silence becomes an item of the caller, without words."""
+        item_id = new_id("item")
+        span = {"audio_start_ms": event.audio_start_ms, "audio_end_ms": event.audio_end_ms}
+        self._put("input_audio_buffer.timeout_triggered", **span, item_id=item_id)
+        self._audio_committed(item_id, None, "")
 
     def _transcript(self, event: Transcript) -> None:
         item_id = self._turn_items.pop(event.turn, None)

@@ -152,6 +152,7 @@ class SessionConfig:
             silence_ms=detection.silence_duration_ms if isinstance(detection, ServerVad) and fixed else None,
             respond=detection is not None and detection.create_response is not False,
             interruptible=detection is None or detection.interrupt_response is not False,
+            idle_timeout_ms=detection.idle_timeout_ms if isinstance(detection, ServerVad) else None,
             speak=self.modality == "audio",
             instructions=self.instructions,
             voice=self.voice if self.find_voice is not None else "",
@@ -175,7 +176,6 @@ def _effective(wished: ServerVad | SemanticVad | None) -> ServerVad | SemanticVa
             "threshold": 0.5 if wished.threshold is None else wished.threshold,
             "prefix_padding_ms": 300 if wished.prefix_padding_ms is None else wished.prefix_padding_ms,
             "silence_duration_ms": 500 if wished.silence_duration_ms is None else wished.silence_duration_ms,
-            "idle_timeout_ms": None,
             **both,
         }
     )

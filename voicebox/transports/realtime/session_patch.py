@@ -42,7 +42,7 @@ class ServerVad(_Patch):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     prefix_padding_ms: Annotated[int, Field(ge=0, le=5_000)] | None = None
     silence_duration_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    idle_timeout_ms: Annotated[int, Field(ge=0)] | None = None
+    idle_timeout_ms: Annotated[int, Field(ge=5_000, le=30_000)] | None = None
     create_response: bool | None = None
     interrupt_response: bool | None = None
 
