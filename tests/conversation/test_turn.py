@@ -73,7 +73,7 @@ def test_a_turn_from_first_word_to_last_sound() -> None:
     assert m.effects[-1] == f.FinishReply("reply_1")
 
 
-@pytest.mark.parametrize(("complete", "text", "wait_s"), [(1.0, "stop", 0.2), (None, "stop", 0.5), (0.0, "stop", 1.2)])
+@pytest.mark.parametrize(("complete", "text", "wait_s"), [(1.0, "stop", 0.2), (None, "stop", 0.5), (0.0, "stop", 1.7)])
 def test_the_wait_follows_what_was_said(complete: float | None, text: str, wait_s: float) -> None:
     m = Checked()
     _say(m, text, complete=complete)

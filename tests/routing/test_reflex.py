@@ -109,7 +109,7 @@ async def test_an_intent_with_slots_of_several_kinds(talk: Conversation) -> None
     assert (heard.intent, slots(heard)) == ("home.light_level", {"level": 40, "room": "kitchen"})
     assert heard.in_scope
     assert heard.missing == ()
-    assert heard.complete == pytest.approx(0.95)
+    assert heard.complete == pytest.approx(0.9)
     assert heard.text == "Set the kitchen lights to 40%."
     plan = talk.commit(heard)
     assert plan is not None

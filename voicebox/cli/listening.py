@@ -17,6 +17,7 @@ import numpy as np
 
 from voicebox.conversation import facts as f
 from voicebox.conversation.ears import Ears
+from voicebox.conversation.endpoint import hints
 from voicebox.conversation.states import Quiet, Rules, Speech, State
 from voicebox.conversation.turn import step
 from voicebox.routing.reflex import Reflex
@@ -150,7 +151,8 @@ class _Call:
             return f.Heard(turn, kind, pause, "", noise=True)
         _, text = utterance.agree(hypothesis.text)
         self._understood = await self._understand(text)
-        return f.Heard(turn, kind, pause, text, self._understood.complete)
+        said = hints(self._understood, utterance.duration_s)
+        return f.Heard(turn, kind, pause, text, self._understood.complete, hints=said)
 
     async def _understand(self, text: str) -> Understanding:
         return await self._with.reflex.understand(

@@ -1,33 +1,137 @@
-"""How long to wait after the last word before taking the turn.
+"""How long to wait after the last word before taking the turn, and why.
 
 Silence alone is a bad judge: people pause inside sentences for longer than they leave between turns. The wait follows
-what was said: nothing more to come → short, something must come → long, unknown → between.
+what was said: nothing more to come → short, something must come → long, unknown → between. The words have the first
+say, a model that listens to the voice may have a second one, and each caller gets the pace that they speak at.
+docs/endpointing.md has the rules in words and what they were measured to do.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
-from voicebox.routing.cues import ends_open
+from voicebox.conversation.habits import Habits
+from voicebox.routing.cues import ends_dictating, ends_hesitating, ends_open, is_opener, stated
+from voicebox.skills.types import Understanding
 
-__all__ = ["EndpointPolicy", "is_dangling", "is_opener"]
+__all__ = ["Eagerness", "EndpointPolicy", "Hints", "Reason", "Said", "Wait", "hints"]
 
-_OPENERS = frozenset("no nope yes yeah yep okay ok well actually sorry wait hey hello hi so oh right please".split())
+Eagerness = Literal["low", "medium", "high", "auto"]
 
-_SCALE = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.75}
+_PACE = {"low": 1.5, "medium": 1.0, "high": 0.75}
+
+_WORDS, _STATED, _VOICE = 0.6, 1.2, 0.4
+"""Weights of three witnesses in log odds: the intent model, a full stop that the recogniser heard, and the voice.
+Rounded from a logistic regression over the pauses of readers and of joined recordings (docs/endpointing.md)."""
+_BIAS = -0.8
+_OPEN_SLOTS = -0.4
+"""What a request loses that may be carried out, and to which more may be said."""
+
+_DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING = 0.02, 0.1, 0.15, 0.45, 0.35
+"""Most that the probability of completeness can be then."""
+_ANSWER = 0.9
+"""Least that it is then."""
+_SLOW_WORDS_PER_S = 2.0
+_SLOWEST = 1.4
 
 
-def is_dangling(text: str) -> bool:
-    """Whether the text ends in a word after which English sentences go on."""
-    words = text.lower().replace(",", " ").replace(".", " ").split()
-    return ends_open(" ".join(word.strip("?!…-") for word in words))
+class Said(StrEnum):
+    """What the words so far are to the skills."""
+
+    UNKNOWN = "unknown"
+    """Nobody judged."""
+    REQUEST = "request"
+    """A request that can be carried out, and has all its values."""
+    EXTENDABLE = "extendable"
+    """A request that can be carried out, to which values may be added."""
+    MISSING = "missing"
+    """A request that lacks a value without which it cannot be carried out."""
+    ANSWER = "answer"
+    """The answer to the question that the assistant asked."""
+    AMENDMENT = "amendment"
+    """A change of the last request."""
+    OTHER = "other"
+    """Nothing that a skill takes."""
 
 
-def is_opener(text: str) -> bool:
-    """Whether all that was said are words that often open a sentence: "no" may be one, "no, ten minutes" another."""
-    words = text.lower().replace(",", " ").replace(".", " ").split()
-    return bool(words) and all(word.strip("?!…-") in _OPENERS for word in words)
+class Reason(StrEnum):
+    """Why a wait is as long as it is."""
+
+    FIXED = "fixed"
+    """The client set it."""
+    UNKNOWN = "unknown"
+    """The words are not known yet."""
+    DANGLING = "dangling"
+    """The last word is one after which sentences go on."""
+    HESITATING = "hesitating"
+    """ "um", "uh": the caller holds the floor."""
+    DICTATING = "dictating"
+    """Digits that are not a whole number of anything yet."""
+    OPENER = "opener"
+    """A word alone that often begins a sentence."""
+    MISSING_SLOT = "missing_slot"
+    """The request cannot be carried out yet."""
+    ANSWER = "answer"
+    """The question was answered."""
+    COMPLETE = "complete"
+    """The words are likely all."""
+    OPEN_SLOTS = "open_slots"
+    """The words are likely all, though values could be added."""
+    UNSURE = "unsure"
+    """The words may be all or not."""
+    INCOMPLETE = "incomplete"
+    """The words are likely not all."""
+    VOICE = "voice"
+    """The voice says otherwise than the words."""
+    SLOW_SPEAKER = "slow_speaker"
+    """Beside another: longer, because the caller speaks slowly."""
+    PACE = "pace"
+    """Beside another: longer or shorter, because of the pauses that this caller makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What is known of the words beside the words: what they are to the skills, and how fast they came."""
+
+    said: Said = Said.UNKNOWN
+    words_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A decision: milliseconds from the end of the last voiced frame, and why, the most decisive reason first."""
+
+    ms: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def reason(self) -> str:
+        """The reasons in one word: "complete", "unsure+slow_speaker"."""
+        return "+".join(self.reasons)
+
+
+_NO_HINTS = Hints()
+_STRANGER = Habits()
+
+
+def hints(understanding: Understanding, speech_s: float) -> Hints:
+    """What an understanding says about the end of the turn, given the seconds in which its words were spoken."""
+    words = len(understanding.text.split())
+    rate = words / speech_s if words >= 3 and speech_s > 0 else None
+    if not understanding.in_scope:
+        said = Said.ANSWER if understanding.answers else Said.OTHER
+    elif understanding.missing:
+        said = Said.MISSING
+    elif understanding.answers:
+        said = Said.ANSWER
+    elif understanding.amends:
+        said = Said.AMENDMENT
+    else:
+        said = Said.EXTENDABLE if understanding.addable else Said.REQUEST
+    return Hints(said, rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +139,92 @@ class EndpointPolicy:
     """Waits in ms from the end of the last voiced frame.
 
     Between `short_ms` (surely complete) and `long_ms` (surely not) the wait is interpolated geometrically over the
-    probability of completeness; `unknown_ms` stands while nothing is known. `max_ms` bounds all of them.
+    probability of completeness; `unknown_ms` stands while nothing is known. `eagerness` scales all three, and
+    `max_ms` bounds them. `fixed_ms` overrides everything: silence alone then decides.
     """
 
     short_ms: int = 200
     unknown_ms: int = 500
-    long_ms: int = 1200
-    max_ms: int = 2000
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    long_ms: int = 1700
+    max_ms: int = 2600
+    eagerness: Eagerness = "auto"
     fixed_ms: int | None = None
 
-    def wait_ms(self, *, complete: float | None, text: str = "", words_per_s: float | None = None) -> int:
-        """The wait for one pause.
+    def wait(
+        self,
+        text: str = "",
+        complete: float | None = None,
+        *,
+        hints: Hints = _NO_HINTS,
+        voice: float | None = None,
+        habits: Habits = _STRANGER,
+    ) -> Wait:
+        """Decide on one pause. Pure.
 
         Args:
-            complete: probability that all is said (0 to 1), or None while unknown.
-            text: the words so far; a dangling end ("with a") counts as incomplete whatever the model says, and an
-                opener alone ("no") as half complete.
-            words_per_s: speaking rate; slow speakers pause longer.
+            text: the words so far, as the recogniser wrote them: with its full stops and commas.
+            complete: the probability (0 to 1) that they are all, by the words; None while they are not known.
+            hints: what else is known of the words.
+            voice: the probability that the turn is over, by its sound; None where nobody listens to that.
+            habits: this caller's pauses so far; only "auto" regards them.
         """
         if self.fixed_ms is not None:
-            return self.fixed_ms
-        if complete is None:
+            return Wait(self.fixed_ms, (Reason.FIXED,))
+        reasons: list[Reason] = []
+        voice = None if voice is None or math.isnan(voice) else voice
+        if complete is None or math.isnan(complete):
             wait = float(self.unknown_ms)
+            reasons.append(Reason.UNKNOWN)
         else:
-            p = complete
-            if is_dangling(text):
-                p = min(p, 0.1)
-            elif is_opener(text):
-                p = min(p, 0.5)
-            share = min(1.0, max(0.0, (0.9 - p) / 0.8))
+            p, reason = _completeness(text, complete, hints.said, voice)
+            share = min(1.0, max(0.0, (0.85 - p) / 0.75))
             wait = self.short_ms * (self.long_ms / self.short_ms) ** share
-        if words_per_s is not None and words_per_s < 2.0:
-            wait *= 1.2
-        return round(min(self.max_ms, max(96.0, wait * _SCALE[self.eagerness])))
+            reasons.append(reason)
+        if hints.words_per_s is not None and 0 < hints.words_per_s < _SLOW_WORDS_PER_S:
+            wait *= min(_SLOWEST, _SLOW_WORDS_PER_S / hints.words_per_s)
+            reasons.append(Reason.SLOW_SPEAKER)
+        if self.eagerness == "auto":
+            wait *= habits.pace
+            if abs(habits.pace - 1.0) > 0.1:
+                reasons.append(Reason.PACE)
+        else:
+            wait *= _PACE[self.eagerness]
+        return Wait(round(min(self.max_ms, max(96.0, wait))), tuple(reasons))
+
+
+def _completeness(text: str, complete: float, said: Said, voice: float | None) -> tuple[float, Reason]:
+    """The probability that all is said, and what decided it. Never falls as `complete` or `voice` rises."""
+    odds = _BIAS + _WORDS * _log_odds(complete) + _STATED * stated(text)
+    if said is Said.EXTENDABLE:
+        odds += _OPEN_SLOTS
+    by_words = _probability(odds)
+    p = by_words if voice is None else _probability(odds + _VOICE * _log_odds(voice))
+    if ends_hesitating(text):
+        return min(p, _HESITATING), Reason.HESITATING
+    if ends_open(text):
+        return min(p, _DANGLING), Reason.DANGLING
+    if said is Said.ANSWER:
+        return max(p, _ANSWER), Reason.ANSWER
+    if said in (Said.OTHER, Said.UNKNOWN) and ends_dictating(text):
+        return min(p, _DICTATING), Reason.DICTATING
+    if is_opener(text):
+        return min(p, _OPENER), Reason.OPENER
+    if said is Said.MISSING:
+        return min(p, _MISSING), Reason.MISSING_SLOT
+    level = _level(p)
+    if voice is not None and level != _level(by_words):
+        return p, Reason.VOICE
+    return p, Reason.OPEN_SLOTS if level is Reason.COMPLETE and said is Said.EXTENDABLE else level
+
+
+def _level(p: float) -> Reason:
+    return Reason.COMPLETE if p >= 0.75 else Reason.UNSURE if p >= 0.4 else Reason.INCOMPLETE
+
+
+def _log_odds(p: float) -> float:
+    p = min(0.99, max(0.01, p))
+    return math.log(p / (1.0 - p))
+
+
+def _probability(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from voicebox.conversation.endpoint import Hints
 from voicebox.conversation.overlap import Overlap
 from voicebox.conversation.segmenter import VoicePaused, VoiceStarted
 
@@ -45,6 +46,7 @@ __all__ = [
     "Unduck",
     "VoicePaused",
     "VoiceStarted",
+    "Voted",
     "WakeAt",
 ]
 
@@ -65,7 +67,8 @@ class Heard:
     """A decode of the turn's audio came back and was understood.
 
     `pause` names the pause that the audio reached up to (partials: 0, they settle nothing). `complete` is the
-    probability that all is said; None where nobody judged. `noise` means no speech was found in it.
+    probability that all is said; None where nobody judged. `noise` means no speech was found in it. `hints` is what
+    else the words tell about the end of the turn.
     """
 
     turn: str
@@ -75,6 +78,16 @@ class Heard:
     complete: float | None = None
     noise: bool = False
     overlap: Overlap = Overlap.NONE
+    hints: Hints = field(default_factory=Hints)
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """The turn's sound up to a pause was judged: `done` is the probability (0 to 1) that the turn is over."""
+
+    turn: str
+    pause: int
+    done: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,7 @@ Fact = (
     VoiceStarted
     | VoicePaused
     | Heard
+    | Voted
     | Tick
     | ReplyReady
     | NothingToSay
@@ -234,12 +248,16 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The turn is over for good: side effects, history, and the client may know."""
+    """The turn is over for good: side effects, history, and the client may know.
+
+    `reason` is why it was taken to be over: an `endpoint.Wait.reason`, "client", or "too_long"; empty for typed words.
+    """
 
     turn: str
     text: str
     last_voice_s: float
     closed_s: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from voicebox.conversation import events as e
 from voicebox.conversation import facts as f
 from voicebox.conversation.ears import Ears
+from voicebox.conversation.endpoint import hints
 from voicebox.conversation.overlap import judge
 from voicebox.conversation.ports import Emit
 from voicebox.conversation.states import Listening, Speech
@@ -130,4 +131,5 @@ class Recognition:
             self.words = Words(normalize(text), understanding, hypothesis, self._now())
             self._emit(e.PartialTranscript(turn, text, stable))
         overlap = judge(text, self._playing())
-        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap)
+        said = hints(understanding, utterance.duration_s)
+        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=said)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.endpoint import EndpointPolicy, Hints
+from voicebox.conversation.habits import Habits
 from voicebox.conversation.overlap import Overlap
 
 __all__ = ["Closing", "Listening", "Quiet", "Rules", "Silent", "Speaking", "Speech", "State", "Voice"]
@@ -37,7 +38,8 @@ class Quiet:
 class Speech:
     """The caller has the turn; `pause` counts its pauses, `paused` says whether we are in one.
 
-    `heard_pause` is the pause whose decode gave `text`, `complete` and `noise`; 0 while only partials came. `spoken` is
+    `heard_pause` is the pause whose decode gave `text`, `complete`, `hints` and `noise`; 0 while only partials came.
+    `voice` is what the turn's sound said of this pause, `reason` why the turn was taken to be over. `spoken` is
     false for words that were typed, or said before: there is no audio that could go on.
     """
 
@@ -49,9 +51,12 @@ class Speech:
     text: str = ""
     heard_pause: int = 0
     complete: float | None = None
+    hints: Hints = field(default_factory=Hints)
+    voice: float | None = None
     noise: bool = False
     overlap: Overlap = Overlap.NONE
     spoken: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class State:
     deferred: tuple[str, str] | None = None
     quiet_s: float = 0.0
     nudged: bool = False
+    habits: Habits = field(default_factory=Habits)
 
     @property
     def quiet(self) -> bool:

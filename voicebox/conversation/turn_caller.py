@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from voicebox.conversation import facts as f
+from voicebox.conversation.endpoint import Wait
 from voicebox.conversation.overlap import Overlap
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn_assistant import duck, overlapped, stop, unduck
@@ -21,6 +22,7 @@ __all__ = [
     "time_passed",
     "voice_paused",
     "voice_started",
+    "voted",
 ]
 
 Effects = list[f.Effect]
@@ -32,6 +34,8 @@ def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: 
         case Quiet():
             return _open(state, at_s, now, rules, effects)
         case Speech() as speech:
+            if speech.paused:
+                state = replace(state, habits=state.habits.went_on((at_s - speech.last_voice_s) * 1000))
             return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
         case Closing(speech):
             if not rules.server_vad:
@@ -42,13 +46,15 @@ def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: 
                 return _open(replace(state, deferred=deferred), at_s, now, rules, effects)
             effects.append(f.Reopen(speech.turn))
             effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
-            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+            habits = state.habits.went_on((at_s - speech.last_voice_s) * 1000)
+            return replace(state, caller=replace(speech, paused=False, last_voice_s=now), habits=habits)
 
 
 def _open(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
     turn = f"turn_{state.turns + 1}"
     effects += [f.Opened(turn, at_s), f.WakeAt(at_s + rules.max_turn_s)]
-    state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1)
+    habits = state.habits.opened(at_s)
+    state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1, habits=habits)
     return duck(state, now, rules, effects)
 
 
@@ -56,17 +62,35 @@ def voice_paused(state: State, last_s: float, now: float, rules: Rules, effects:
     """Voice stopped."""
     if not isinstance(state.caller, Speech) or state.caller.paused:
         return state
-    speech = replace(state.caller, paused=True, pause=state.caller.pause + 1, last_voice_s=last_s)
+    speech = replace(state.caller, paused=True, pause=state.caller.pause + 1, last_voice_s=last_s, voice=None)
     effects.append(f.Decode(speech.turn, f.Kind.PAUSE, speech.pause))
     if rules.server_vad:
-        effects.append(f.WakeAt(_deadline(speech, rules)))
+        effects.append(f.WakeAt(_deadline(state, speech, rules)))
     return replace(state, caller=speech)
 
 
-def _deadline(speech: Speech, rules: Rules) -> float:
-    known = speech.heard_pause == speech.pause
-    wait_ms = rules.endpoint.wait_ms(complete=speech.complete if known else None, text=speech.text if known else "")
-    return speech.last_voice_s + wait_ms / 1000
+def _wait(state: State, speech: Speech, rules: Rules) -> Wait:
+    """What the policy makes of the pause that the caller is in."""
+    if speech.heard_pause != speech.pause:
+        return rules.endpoint.wait(voice=speech.voice, habits=state.habits)
+    return rules.endpoint.wait(
+        speech.text, speech.complete, hints=speech.hints, voice=speech.voice, habits=state.habits
+    )
+
+
+def _deadline(state: State, speech: Speech, rules: Rules) -> float:
+    return speech.last_voice_s + _wait(state, speech, rules).ms / 1000
+
+
+def voted(state: State, fact: f.Voted, now: float, rules: Rules, effects: Effects) -> State:
+    """The turn's sound was judged; a pause that is over wants no verdict any more."""
+    speech = state.caller
+    if not isinstance(speech, Speech) or (speech.turn, speech.pause, speech.paused) != (fact.turn, fact.pause, True):
+        return state
+    speech = replace(speech, voice=fact.done)
+    if rules.server_vad:
+        effects.append(f.WakeAt(max(now, _deadline(state, speech, rules))))
+    return replace(state, caller=speech)
 
 
 def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effects) -> State:
@@ -88,6 +112,7 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 heard_pause=fact.pause,
                 text=fact.text,
                 complete=fact.complete,
+                hints=fact.hints,
                 noise=fact.noise,
                 overlap=_worst(speech.overlap, fact.overlap),
             )
@@ -96,12 +121,20 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 if fact.text:
                     effects.append(f.Speculate(speech.turn, fact.text, aloud=True))
                 if rules.server_vad:
-                    effects.append(f.WakeAt(max(now, _deadline(speech, rules))))
+                    effects.append(f.WakeAt(max(now, _deadline(state, speech, rules))))
             return state
         case Closing(speech, closed_s, None) if speech.turn == fact.turn and fact.kind is not f.Kind.PARTIAL:
             if fact.pause < speech.pause:
                 return state
             speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap), noise=fact.noise)
+            if speech.reason not in ("client", "too_long"):
+                known = replace(speech, text=fact.text, complete=fact.complete, hints=fact.hints)
+                known = replace(known, heard_pause=fact.pause)
+                if fact.text and now < (deadline := _deadline(state, known, rules)):
+                    # The silence was long, but these words want more of it; nothing was prepared yet.
+                    effects += [f.Speculate(speech.turn, fact.text, aloud=True), f.WakeAt(deadline)]
+                    return overlapped(replace(state, caller=known), rules, effects)
+                speech = replace(speech, reason=_wait(state, known, rules).reason)
             state = overlapped(replace(state, caller=speech), rules, effects)
             return _settle(state, speech, fact.text, closed_s, now, rules, effects)
     return state
@@ -154,7 +187,7 @@ def committed_by_client(state: State, now: float, rules: Rules, effects: Effects
     """The turn is over because the client says so (or has lasted too long)."""
     if not isinstance(state.caller, Speech):
         return state
-    speech = state.caller
+    speech = replace(state.caller, reason="client" if now < state.caller.started_s + rules.max_turn_s else "too_long")
     if not speech.paused:
         speech = replace(speech, paused=True, pause=speech.pause + 1, last_voice_s=now)
         effects.append(f.Decode(speech.turn, f.Kind.FINAL, speech.pause))
@@ -188,8 +221,9 @@ def prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effects
     if not isinstance(caller, Closing) or caller.speech.turn != turn or caller.text is None:
         return state
     speech = caller.speech
-    effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s))
-    state = replace(state, caller=Quiet())
+    effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s, speech.reason))
+    habits = state.habits.ended(speech.last_voice_s, now) if speech.spoken else state.habits
+    state = replace(state, caller=Quiet(), habits=habits)
     if isinstance(fact, f.ReplyFailed):
         effects.append(f.Fail(turn, fact.reason))
     if not isinstance(fact, f.ReplyReady):
@@ -212,7 +246,7 @@ def _give_up(state: State, closing: Closing, effects: Effects) -> State:
     speech = closing.speech
     effects += [
         f.Abandon(speech.turn),
-        f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s),
+        f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s, speech.reason),
     ]
     return replace(state, caller=Quiet())
 
@@ -223,7 +257,7 @@ def configured(state: State, rules: Rules, effects: Effects) -> None:
         case Speech() as speech:
             effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
             if speech.paused and rules.server_vad:
-                effects.append(f.WakeAt(_deadline(speech, rules)))
+                effects.append(f.WakeAt(_deadline(state, speech, rules)))
         case Closing(_, closed_s):
             effects.append(f.WakeAt(closed_s + rules.max_prepare_s))
 
@@ -233,7 +267,8 @@ def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> Sta
     match state.caller:
         case Speech() as speech if now >= speech.started_s + rules.max_turn_s:
             return committed_by_client(state, now, rules, effects)
-        case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(speech, rules):
+        case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(state, speech, rules):
+            speech = replace(speech, reason=_wait(state, speech, rules).reason)
             return _close(state, speech, now, rules, effects)
         case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
             if state.caller.text is None:

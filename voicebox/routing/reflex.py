@@ -17,7 +17,7 @@ from datetime import datetime
 
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
-from voicebox.routing.cues import ends_open
+from voicebox.routing.cues import answers_question, ends_open
 from voicebox.routing.reading import Guess, Reader
 from voicebox.skills.types import Control, Dialog, Plan, Request, SkillSet, Understanding
 from voicebox.stt.bias import bias_prompt
@@ -100,9 +100,9 @@ class Reflex:
             score = await asyncio.wrap_future(future)
         intents = {intent.name: intent for intent in repertoire.skills.intents(skills)}
         guess = Reader(said, score, intents, repertoire.lexicon, dialog, now).read()
-        missing: tuple[str, ...] = ()
-        if guess.in_scope:
-            missing = tuple(s.name for s in intents[guess.intent].slots if s.required and s.name not in guess.slots)
+        unsaid = [s for s in intents[guess.intent].slots if s.name not in guess.slots] if guess.in_scope else []
+        missing = tuple(slot.name for slot in unsaid if slot.required)
+        answers = guess.answers or answers_question(dialog.last_reply, said)
         self._remember(said, guess)
         return Understanding(
             text=text,
@@ -110,8 +110,10 @@ class Reflex:
             slots=guess.slots,
             confidence=round(guess.confidence, 4),
             in_scope=guess.in_scope,
-            complete=_completeness(said, score.complete, guess, bool(missing)),
+            complete=_completeness(text, score.complete, answers=answers, amends=guess.amends, missing=bool(missing)),
             missing=missing,
+            addable=tuple(slot.name for slot in unsaid if not slot.required),
+            answers=answers,
             amends=guess.amends,
             ms=(time.perf_counter() - begun) * 1000,
             skills=repertoire.skills,
@@ -188,17 +190,14 @@ def _request(understanding: Understanding, now: datetime, session: str, asked: s
     )
 
 
-def _completeness(said: str, complete: float, guess: Guess, missing: bool) -> float:
+def _completeness(text: str, complete: float, *, answers: bool, amends: bool, missing: bool) -> float:
     """The model's probability that all is said, corrected by what it does not see: slots, and the dialog."""
-    if ends_open(said):
+    if ends_open(text):
         return min(complete, _OPEN_END)
     if missing:
         return min(complete, _SLOTS_MISSING)
-    if guess.answers:
+    if answers:
         return max(complete, _ANSWERED)
-    if guess.amends:
+    if amends:
         return max(complete, _AMENDED)
-    if guess.in_scope:
-        # What can be done now is rarely followed by more after a pause, though more could be said.
-        return (1.0 + complete) / 2
     return complete

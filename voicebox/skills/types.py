@@ -193,7 +193,8 @@ class Understanding:
 
     `complete` is the probability (0 to 1) that the request is all said, slots and dialog considered; `missing` names
     required slots that were not said. `amends` is true when the text changes the last request ("no, ten minutes")
-    and the slots are then the merged ones. `in_scope` false means that no skill takes it.
+    and the slots are then the merged ones. `in_scope` false means that no skill takes it. `addable` names slots that may
+    be left out and were; `answers` is true when the text answers the question that the assistant asked.
     """
 
     text: str
@@ -205,5 +206,7 @@ class Understanding:
     missing: tuple[str, ...] = ()
     amends: bool = False
     ms: float = 0.0
+    addable: tuple[str, ...] = ()
+    answers: bool = False
     skills: SkillSet | None = field(default=None, compare=False, repr=False)
     """The skills that it was made for, which answer it too: those of the process may be others by then."""
