@@ -140,9 +140,13 @@ class ConversationSettings(_Section):
     eagerness: Literal["low", "medium", "high", "auto"] = Field("auto", description="how soon pauses end a turn")
     short_ms: int = Field(200, ge=96, description="wait after a request that is complete")
     unknown_ms: int = Field(500, ge=96, description="wait when nothing is known")
-    long_ms: int = Field(1200, ge=96, description="wait inside a sentence")
+    long_ms: int = Field(1700, ge=96, description="wait inside a sentence")
     barge_in: bool = Field(True, description="speech over the assistant stops it")
     instructions: str = Field("", description="added to the instruct model's prompt")
+    record_dir: Path | None = Field(
+        None,
+        description="folder for a log of each session, with what people said (see `voicebox replay`)",
+    )
 
 
 class SkillSettings(_Section):

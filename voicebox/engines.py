@@ -46,6 +46,7 @@ from voicebox.stt.batcher import SttBatcher
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
+from voicebox.telemetry.journal import Journal
 from voicebox.tts.speaker import PiperSpeaker
 from voicebox.tts.types import Manner, Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
@@ -71,6 +72,8 @@ class Engines:
         """
         self.settings = settings
         self._zone = _zone(settings.skills.timezone)
+        folder = settings.conversation.record_dir
+        self._journal = None if folder is None else Journal(folder.expanduser())
         self._chat_path = _chat_path(settings)
         self._cores = hardware().cores
         self._lock = threading.Lock()
@@ -123,7 +126,9 @@ class Engines:
 
     def session(self, emit: Emit, options: SessionOptions) -> Session:
         """A new conversation on these engines. Call it on the event loop."""
-        session = Session(f"sess_{secrets.token_urlsafe(16)}", self._session_engines, emit, options, today=self.today)
+        id = f"sess_{secrets.token_urlsafe(16)}"
+        record = None if self._journal is None else self._journal.open(id)
+        session = Session(id, self._session_engines, emit, options, today=self.today, record=record)
         self._sessions[session.id] = session
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
@@ -211,6 +216,8 @@ class Engines:
         for engine in (self.transcriber, self.speaker, self.intent, chat):
             if engine is not None:
                 engine.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _gain(self, session: str) -> float:
         """How loud the caller wants the voice: the middle is as it was recorded."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicebox.conversation import events as e
+from voicebox.conversation.log import Sink
 from voicebox.conversation.ports import SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
 from voicebox.errors import EngineError
@@ -170,7 +171,9 @@ class ScriptedChat:
 class Call:
     """One caller and the session that hears it."""
 
-    def __init__(self, options: SessionOptions | None = None, chat: ScriptedChat | None = None) -> None:
+    def __init__(
+        self, options: SessionOptions | None = None, chat: ScriptedChat | None = None, record: Sink | None = None
+    ) -> None:
         self.time = 1000.0
         self.events: list[e.SessionEvent] = []
         self.stt = ScriptedTranscriber()
@@ -191,6 +194,7 @@ class Call:
             options,
             clock=lambda: self.time,
             today=lambda: datetime(2026, 5, 4, 12, 0),
+            record=record,
         )
 
     async def settle(self) -> None:

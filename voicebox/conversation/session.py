@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voicebox import __version__
 from voicebox.conversation import events as e
 from voicebox.conversation import facts as f
 from voicebox.conversation.drafts import Drafts
 from voicebox.conversation.ears import Ears
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.history import History
+from voicebox.conversation.log import Header, Recorder, Sink
 from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.nudge import nudge
 from voicebox.conversation.ports import Emit, SessionOptions
@@ -79,6 +81,7 @@ class Session:
         *,
         clock: Callable[[], float] = time.monotonic,
         today: Callable[[], datetime] = datetime.now,
+        record: Sink | None = None,
     ) -> None:
         self._id = id
         self._engines = engines
@@ -116,6 +119,8 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
+        header = Header(id, today().isoformat(timespec="seconds"), __version__)
+        self._recorder = None if record is None else Recorder(record, header)
         self.configure(options or SessionOptions())
 
     # The port
@@ -212,6 +217,8 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        if self._recorder is not None:
+            self._recorder.end(self._now())
         self._drafts.void()
         if self._spoken is not None:
             self._spoken.cancel()
@@ -252,7 +259,10 @@ class Session:
         self._stepping = True
         try:
             while self._facts:
-                self._state, effects = step(self._state, self._facts.popleft(), self._now(), self._rules)
+                before, fact, now = self._state, self._facts.popleft(), self._now()
+                self._state, effects = step(before, fact, now, self._rules)
+                if self._recorder is not None:
+                    self._recorder.step(before, fact, now, self._rules, self._state, effects)
                 for effect in effects:
                     self._perform(effect)
                 if isinstance(self._state.caller, Quiet):
