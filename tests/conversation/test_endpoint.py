@@ -221,6 +221,6 @@ def test_hints_say_what_the_words_are_to_the_skills(changes: dict[str, object], 
 
 
 def test_the_speaking_rate_needs_some_words_and_some_time() -> None:
-    assert hints(understanding("a large latte"), 1.5).words_per_s == pytest.approx(2.0)
-    assert hints(understanding("stop"), 1.5).words_per_s is None
-    assert hints(understanding("a large latte"), 0.0).words_per_s is None
+    assert hints(understanding("a large latte"), 1.9).words_per_s == pytest.approx(2.0)
+    assert hints(understanding("stop"), 1.9).words_per_s is None
+    assert hints(understanding("a large latte"), 0.1).words_per_s is None

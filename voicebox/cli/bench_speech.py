@@ -14,7 +14,7 @@ import numpy as np
 
 from voicebox.audio.files import read_audio
 from voicebox.cli.listening import Listener, Session
-from voicebox.cli.manifest import Row, align_labels, read_manifest
+from voicebox.cli.manifest import Row, align_labels, limited, read_manifest
 from voicebox.cli.mixing import mix_noise
 from voicebox.cli.output import Output, add_json_flag
 from voicebox.cli.parts import Understanders, build_recognizer
@@ -52,20 +52,11 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: a folder, a file or a number that cannot be used.
         ModelError: a model that is not there.
     """
-    rows = _limited(read_manifest(args.folder), args.limit)
+    rows = limited(read_manifest(args.folder), args.limit)
     if not rows:
         raise ConfigError(f"{args.folder} has no rows with a text or an intent")
     asyncio.run(_Bench(args, rows).run())
     return 0
-
-
-def _limited(rows: list[Row], limit: int | None) -> list[Row]:
-    """Every n-th row, so that a few stand for all."""
-    if limit is None or limit >= len(rows):
-        return rows
-    if limit < 1:
-        raise ConfigError(f"--limit {limit} leaves nothing to measure")
-    return [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def _clips(row: Row) -> Iterator[Audio]:

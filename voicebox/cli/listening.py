@@ -9,15 +9,16 @@ business of `voicebox bench turn`.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
+from typing import Protocol
 
 import numpy as np
 
 from voicebox.conversation import facts as f
 from voicebox.conversation.ears import Ears
-from voicebox.conversation.endpoint import hints
+from voicebox.conversation.endpoint import Hints, hints
 from voicebox.conversation.states import Quiet, Rules, Speech, State
 from voicebox.conversation.turn import step
 from voicebox.routing.reflex import Reflex
@@ -25,20 +26,45 @@ from voicebox.skills.types import Dialog, Request, Understanding
 from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Recognizer
 from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
 
-__all__ = ["Listener", "Session", "Turn"]
+__all__ = ["HeardPause", "Listener", "Session", "Turn", "TurnJudge"]
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 _TAIL_S = 2.5
 """Silence after a recording, as a caller who waits for an answer leaves it: longer than the longest endpoint wait."""
 
 
+class TurnJudge(Protocol):
+    """Tells from the sound of a turn whether it is over (`vad/smart_turn.py`)."""
+
+    def probability(self, audio: Audio) -> float:
+        """Probability (0 to 1) that a turn, shape `(samples,)`, is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A committed turn: its words and how long after the last voiced frame it was taken."""
+    """A committed turn: its words, how long after the last voiced frame it was taken, and why then."""
 
     text: str
     understanding: Understanding
     endpoint_ms: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPause:
+    """A pause, and what was known in it: all that an endpoint policy decides on.
+
+    `spoke_s` is the end of the last voiced frame before it, `noticed_s` when it was noticed, `resumed_s` when it was
+    noticed that the caller went on (None: they did not), in seconds of the recording. `done` is what the sound says.
+    """
+
+    spoke_s: float
+    noticed_s: float
+    text: str
+    complete: float | None
+    hints: Hints
+    done: float | None = None
+    resumed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,7 @@ class Session:
     turns: tuple[Turn, ...]
     request: Request | None
     decodes: int
+    pauses: tuple[HeardPause, ...] = ()
 
     @property
     def text(self) -> str:
@@ -56,7 +83,12 @@ class Session:
 
 
 class Listener:
-    """Hears recordings, each as a new caller. `skills` limits the skills; `bias` off decodes without prompts."""
+    """Hears recordings, each as a new caller.
+
+    `skills` limits the skills; `bias` off decodes without prompts; `partials` off decodes at pauses only, which then
+    begin with a text that nothing was expected for, as the live session's last partial is; `judge` listens to pauses
+    beside the recogniser; `tail_s` is the silence after each recording.
+    """
 
     def __init__(
         self,
@@ -67,6 +99,9 @@ class Listener:
         skills: tuple[str, ...] | None = None,
         bias: bool = True,
         rules: Rules | None = None,
+        partials: bool = True,
+        judge: TurnJudge | None = None,
+        tail_s: float = _TAIL_S,
     ) -> None:
         self.vad = vad
         self.recognizer = recognizer
@@ -74,6 +109,9 @@ class Listener:
         self.skills = skills
         self.bias = bias
         self.rules = rules or Rules()
+        self.partials = partials
+        self.judge = judge
+        self.tail_s = tail_s
         self._heard = 0
 
     async def hear(self, audio: Audio) -> Session:
@@ -103,20 +141,23 @@ class _Call:
         self._now = 0.0
         self._understood: Understanding | None = None
         self._turns: list[Turn] = []
+        self._pauses: list[HeardPause] = []
         self._decodes = 0
 
     async def run(self, audio: Audio) -> Session:
-        tail = round(_TAIL_S * SAMPLE_RATE)
+        tail = round(self._with.tail_s * SAMPLE_RATE)
         for frame in self._ears.frames(np.pad(audio, (0, tail + -(len(audio) + tail) % FRAME_SAMPLES))):
             # The wall clock of a caller whose frames come exactly in time.
             self._now, fact = self._ears.hear(frame, wall=self._now + _FRAME_S)
+            if isinstance(fact, f.VoiceStarted) and self._pauses and self._pauses[-1].resumed_s is None:
+                self._pauses[-1] = replace(self._pauses[-1], resumed_s=self._now)
             await self._tell(fact or f.Tick())
             caller = self._state.caller
             speaking = isinstance(caller, Speech) and not caller.paused and self._ears.segmenter.voiced
-            if speaking and self._ears.partial_due(self._now, load=0.0):
+            if self._with.partials and speaking and self._ears.partial_due(self._now, load=0.0):
                 assert isinstance(caller, Speech)
                 await self._tell(await self._recognise(caller.turn, f.Kind.PARTIAL, 0))
-        return Session(tuple(self._turns), self._dialog.last, self._decodes)
+        return Session(tuple(self._turns), self._dialog.last, self._decodes, tuple(self._pauses))
 
     async def _tell(self, first: f.Fact) -> None:
         """Give the machine a fact, and the facts that its orders bring about at once."""
@@ -128,7 +169,7 @@ class _Call:
                     case f.Opened():
                         self._ears.open()
                     case f.Decode(turn, kind, pause):
-                        facts.append(await self._recognise(turn, kind, pause))
+                        facts.extend(await self._judge(turn, kind, pause))
                     case f.Prepare(turn):
                         # A skill's answer is there within the frame; the caller is then free to go on.
                         facts.append(f.NothingToSay(turn))
@@ -136,6 +177,18 @@ class _Call:
                         await self._commit(effect)
             if isinstance(self._state.caller, Quiet):
                 self._ears.shut()
+
+    async def _judge(self, turn: str, kind: f.Kind, pause: int) -> list[f.Fact]:
+        """What the words at a pause are, and what its sound says."""
+        if not self._with.partials and self._understood is None:
+            await self._recognise(turn, f.Kind.PARTIAL, 0)
+        heard = await self._recognise(turn, kind, pause)
+        judge, speech = self._with.judge, self._state.caller
+        done = None if judge is None else judge.probability(self._ears.utterance.audio)
+        if isinstance(speech, Speech):
+            spoke_s = speech.last_voice_s
+            self._pauses.append(HeardPause(spoke_s, self._now, heard.text, heard.complete, heard.hints, done))
+        return [heard] if done is None else [f.Voted(turn, pause, done), heard]
 
     async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
         utterance, prompt = self._ears.utterance, ""
@@ -166,4 +219,4 @@ class _Call:
         self._dialog = reflex.next_dialog(self._dialog, understanding, plan, now=self._today, session=self.session)
         self._understood = None
         endpoint_ms = (commit.closed_s - commit.last_voice_s) * 1000
-        self._turns.append(Turn(commit.text, understanding, endpoint_ms))
+        self._turns.append(Turn(commit.text, understanding, endpoint_ms, commit.reason))

@@ -11,19 +11,23 @@ from typing import Any
 from voicebox.errors import ConfigError
 from voicebox.skills.types import Intent, Slot, SlotKind
 
-__all__ = ["Row", "align_labels", "read_manifest"]
+__all__ = ["Row", "align_labels", "limited", "read_manifest"]
 
 _ENOUGH = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recording: with `intent` and `slots` it is a command, with `text` a transcript; `text` "" is no speech."""
+    """One recording: with `intent` and `slots` it is a command, with `text` a transcript; `text` "" is no speech.
+
+    `speaker` is empty where nobody says who speaks.
+    """
 
     path: Path
     text: str | None = None
     intent: str | None = None
     slots: Mapping[str, Any] = field(default_factory=dict)
+    speaker: str = ""
 
 
 def read_manifest(folder: Path) -> list[Row]:
@@ -44,12 +48,26 @@ def read_manifest(folder: Path) -> list[Row]:
             continue
         try:
             data = json.loads(line)
-            row = Row(folder / data["path"], data.get("text"), data.get("intent"), dict(data.get("slots") or {}))
+            slots, speaker = dict(data.get("slots") or {}), str(data.get("speaker") or "")
+            row = Row(folder / data["path"], data.get("text"), data.get("intent"), slots, speaker)
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"Line {number} of {file} is no manifest row ({error})") from error
         if row.text is not None or row.intent is not None:
             rows.append(row)
     return rows
+
+
+def limited(rows: list[Row], limit: int | None) -> list[Row]:
+    """Every n-th row, so that a few stand for all.
+
+    Raises:
+        ConfigError: none would be left.
+    """
+    if limit is None or limit >= len(rows):
+        return rows
+    if limit < 1:
+        raise ConfigError(f"--limit {limit} leaves nothing to measure")
+    return [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def align_labels(rows: Sequence[Row], intents: Sequence[Intent]) -> dict[str, str]:

@@ -27,6 +27,8 @@ _WORDS, _STATED, _VOICE = 0.6, 1.2, 0.4
 """Weights of three witnesses in log odds: the intent model, a full stop that the recogniser heard, and the voice.
 Rounded from a logistic regression over the pauses of readers and of joined recordings (docs/endpointing.md)."""
 _BIAS = -0.8
+_VOICE_ALONE, _VOICE_BIAS = 0.5, 0.1
+"""The same for the voice without words."""
 _OPEN_SLOTS = -0.4
 """What a request loses that may be carried out, and to which more may be said."""
 
@@ -36,6 +38,8 @@ _ANSWER = 0.9
 """Least that it is then."""
 _SLOW_WORDS_PER_S = 2.0
 _SLOWEST = 1.4
+_AROUND_S = 0.4
+"""Of an utterance, what is no speech: the pre-roll, and the silence by which the pause was noticed."""
 
 
 class Said(StrEnum):
@@ -117,9 +121,10 @@ _NO_HINTS = Hints()
 _STRANGER = Habits()
 
 
-def hints(understanding: Understanding, speech_s: float) -> Hints:
-    """What an understanding says about the end of the turn, given the seconds in which its words were spoken."""
+def hints(understanding: Understanding, audio_s: float) -> Hints:
+    """What an understanding says about the end of the turn, given the seconds of the utterance up to the pause."""
     words = len(understanding.text.split())
+    speech_s = audio_s - _AROUND_S
     rate = words / speech_s if words >= 3 and speech_s > 0 else None
     if not understanding.in_scope:
         said = Said.ANSWER if understanding.answers else Said.OTHER
@@ -172,7 +177,7 @@ class EndpointPolicy:
             return Wait(self.fixed_ms, (Reason.FIXED,))
         reasons: list[Reason] = []
         voice = None if voice is None or math.isnan(voice) else voice
-        if complete is None or math.isnan(complete):
+        if (complete is None or math.isnan(complete)) and voice is None:
             wait = float(self.unknown_ms)
             reasons.append(Reason.UNKNOWN)
         else:
@@ -192,8 +197,10 @@ class EndpointPolicy:
         return Wait(round(min(self.max_ms, max(96.0, wait))), tuple(reasons))
 
 
-def _completeness(text: str, complete: float, said: Said, voice: float | None) -> tuple[float, Reason]:
+def _completeness(text: str, complete: float | None, said: Said, voice: float | None) -> tuple[float, Reason]:
     """The probability that all is said, and what decided it. Never falls as `complete` or `voice` rises."""
+    if complete is None or math.isnan(complete):
+        return _probability(_VOICE_BIAS + _VOICE_ALONE * _log_odds(voice or 0.0)), Reason.VOICE
     odds = _BIAS + _WORDS * _log_odds(complete) + _STATED * stated(text)
     if said is Said.EXTENDABLE:
         odds += _OPEN_SLOTS

@@ -1,0 +1,74 @@
+"""Smart Turn v3: from the sound of a turn alone, the probability that the speaker is done.
+
+The model is the encoder of Whisper tiny with a classifier, trained on the last 8 s of turns in 23 languages
+(https://github.com/pipecat-ai/smart-turn). It hears what words do not say: level or falling pitch, drawn-out endings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from faster_whisper.feature_extractor import FeatureExtractor
+from numpy.typing import NDArray
+
+from voicebox.errors import EngineError, ModelError
+
+__all__ = ["WINDOW_SAMPLES", "SmartTurn"]
+
+WINDOW_SAMPLES = 8 * 16_000
+"""What the model hears: the end of the turn, with silence before what is shorter."""
+_SHAPE = (80, 800)
+_INPUT = "input_features"
+
+
+class SmartTurn:
+    """The model. Blocking; call it from one thread.
+
+    Args:
+        path: the ONNX file.
+
+    Raises:
+        ModelError: the file is missing or is no Smart Turn v3.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ModelError(f"The turn model {path} is no file", cure="Run `voicebox models pull smart-turn-v3.2`.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no common base for its errors
+            raise ModelError(f"{path} is no Smart Turn model ({error})") from error
+        inputs = self._session.get_inputs()
+        if [put.name for put in inputs] != [_INPUT] or tuple(inputs[0].shape[1:]) != _SHAPE:
+            raise ModelError(f"{path} is no Smart Turn v3 model", cure="`voicebox models pull smart-turn-v3.2` has one.")
+        self._features = FeatureExtractor(chunk_length=8)
+
+    def probability(self, audio: NDArray[np.float32]) -> float:
+        """Probability (0 to 1) that a turn is over.
+
+        Args:
+            audio: the turn so far up to the pause, 16 kHz mono, shape `(samples,)`; the last 8 s count. NaN and
+                infinities count as silence.
+
+        Raises:
+            EngineError: the model failed.
+        """
+        last = np.nan_to_num(audio[-WINDOW_SAMPLES:].astype(np.float32, copy=False), posinf=0.0, neginf=0.0)
+        window = np.pad(last, (WINDOW_SAMPLES - len(last), 0))
+        # The model was trained on windows of mean 0 and variance 1, the padding included.
+        window = (window - window.mean()) / np.sqrt(window.var() + 1e-7)
+        features = self._features(window, padding=0).astype(np.float32)
+        try:
+            (output,) = self._session.run(None, {_INPUT: features[None]})
+        except Exception as error:
+            raise EngineError(f"The turn model failed ({error})") from error
+        return float(np.clip(output[0, 0], 0.0, 1.0))
