@@ -48,8 +48,8 @@ def read_manifest(folder: Path) -> list[Row]:
             continue
         try:
             data = json.loads(line)
-            slots, speaker = dict(data.get("slots") or {}), str(data.get("speaker") or "")
-            row = Row(folder / data["path"], data.get("text"), data.get("intent"), slots, speaker)
+            path, slots = folder / data["path"], dict(data.get("slots") or {})
+            row = Row(path, data.get("text"), data.get("intent"), slots, str(data.get("speaker") or ""))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"Line {number} of {file} is no manifest row ({error})") from error
         if row.text is not None or row.intent is not None:

@@ -49,7 +49,8 @@ class SmartTurn:
             raise ModelError(f"{path} is no Smart Turn model ({error})") from error
         inputs = self._session.get_inputs()
         if [put.name for put in inputs] != [_INPUT] or tuple(inputs[0].shape[1:]) != _SHAPE:
-            raise ModelError(f"{path} is no Smart Turn v3 model", cure="`voicebox models pull smart-turn-v3.2` has one.")
+            cure = "`voicebox models pull smart-turn-v3.2` brings one."
+            raise ModelError(f"{path} is no Smart Turn v3 model", cure=cure)
         self._features = FeatureExtractor(chunk_length=8)
 
     def probability(self, audio: NDArray[np.float32]) -> float:
