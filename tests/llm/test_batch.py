@@ -92,6 +92,47 @@ def test_refuses_an_empty_batch_and_a_context_that_is_too_small(context: Context
     large.close()
 
 
+@pytest.mark.parametrize(
+    ("tokens", "sequence", "message"),
+    [
+        ([], 2, "without tokens"),
+        ([1, -1], 2, "not in the vocabulary"),
+        ([1, 10_000], 2, "not in the vocabulary"),
+        ([1], 4, "Sequence 4"),
+        ([1], -1, "Sequence -1"),
+        ([1] * 7, 2, "More than 8 tokens"),
+        ([1], 0, "Position 0 of sequence 0 does not follow 1"),
+    ],
+)
+def test_refuses_whole_texts_that_llama_would_abort_on(
+    context: Context, tokens: list[int], sequence: int, message: str
+) -> None:
+    context.batch.extend([1, 2], 0)
+    with pytest.raises(EngineError, match=message):
+        context.batch.extend(tokens, sequence)
+    assert len(context.batch) == 2
+    assert context.decode() == 0
+    with pytest.raises(EngineError, match="not cleared"):
+        context.batch.extend([1], 1)
+
+
+def test_a_whole_text_is_the_same_as_its_tokens_one_by_one(model: GgufModel) -> None:
+    tokens = [3, 1, 4, 1]
+    found = []
+    for whole in (True, False):
+        context = Context(model, n_ctx=256, n_seq=4, n_batch=16, threads=1)
+        context.batch.extend([9, 9], 1)
+        if whole:
+            context.batch.extend(tokens, 3)
+        else:
+            for position, token in enumerate(tokens):
+                context.batch.add(token, position, 3, filled=0, logits=True)
+        assert context.decode() == 0
+        found.append([context.logits(index).copy() for index in range(2, 6)])
+        context.close()
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicebox.llm import intent_text
 from voicebox.llm.intent_text import normalize_text
 
 
@@ -36,6 +39,14 @@ def test_is_idempotent_and_single_spaced(text: str) -> None:
     once = normalize_text(text)
     assert normalize_text(once) == once
     assert once == " ".join(once.split())
+
+
+@given(st.text() | st.text(alphabet="abPpMmxX' ’.é1"))
+def test_plain_texts_are_what_the_rules_would_leave(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intent_text, "_PLAIN", re.compile(r"(?!)"))
+        by_rules = normalize_text(text)
+    assert normalize_text(text) == by_rules
 
 
 @given(st.text(alphabet="abc <>|_im", min_size=1))

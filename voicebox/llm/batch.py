@@ -6,6 +6,7 @@ tokens, unknown sequences and gaps between positions. Here all of these are an E
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import llama_cpp.llama_cpp as _c
@@ -36,6 +37,14 @@ class Batch:
         self._outputs: set[int] = set()
         self._decoded = False
         self._raw: Any = _c.llama_batch_init(capacity, 0, 1)
+        # Views of llama.cpp's arrays: a pointer's attribute costs a microsecond in each token.
+        self._token, self._pos, self._count = (
+            np.ctypeslib.as_array(pointer, shape=(capacity,))
+            for pointer in (self._raw.token, self._raw.pos, self._raw.n_seq_id)
+        )
+        self._logits = np.ctypeslib.as_array(self._raw.logits, shape=(capacity,))
+        self._sequence: list[Any] = [self._raw.seq_id[index] for index in range(capacity)]
+        self._count[:] = 1
         self._freed = False
 
     def __len__(self) -> int:
@@ -74,17 +83,43 @@ class Batch:
         expected = self._next.get(sequence, filled)
         if position != expected:
             raise EngineError(f"Position {position} of sequence {sequence} does not follow {expected - 1}")
-        raw = self._raw
-        raw.token[index] = token
-        raw.pos[index] = position
-        raw.n_seq_id[index] = 1
-        raw.seq_id[index][0] = sequence
-        raw.logits[index] = logits
-        raw.n_tokens = index + 1
+        self._token[index] = token
+        self._pos[index] = position
+        self._sequence[index][0] = sequence
+        self._logits[index] = logits
+        self._raw.n_tokens = index + 1
         self._next[sequence] = position + 1
         if logits:
             self._outputs.add(index)
         return index
+
+    def extend(self, tokens: Sequence[int], sequence: int) -> None:
+        """Add a whole text at position 0 of a sequence that has nothing yet, with an output of each token.
+
+        Raises:
+            EngineError: the text is empty, the batch is full, or a token or the sequence is impossible.
+        """
+        start, end = len(self), len(self) + len(tokens)
+        if self._decoded:
+            raise EngineError("The batch was decoded and not cleared")
+        if not tokens:
+            raise EngineError("A text without tokens")
+        if end > self.capacity:
+            raise EngineError(f"More than {self.capacity} tokens in one batch")
+        if min(tokens) < 0 or max(tokens) >= self.n_vocab:
+            raise EngineError(f"A token of {min(tokens)} to {max(tokens)} is not in the vocabulary of {self.n_vocab}")
+        if not 0 <= sequence < self.n_seq:
+            raise EngineError(f"Sequence {sequence} is not one of {self.n_seq}")
+        if sequence in self._next:
+            raise EngineError(f"Position 0 of sequence {sequence} does not follow {self._next[sequence] - 1}")
+        self._token[start:end] = tokens
+        self._pos[start:end] = np.arange(end - start)
+        self._logits[start:end] = True
+        for pointer in self._sequence[start:end]:
+            pointer[0] = sequence
+        self._raw.n_tokens = end
+        self._next[sequence] = end - start
+        self._outputs.update(range(start, end))
 
     def decode(self, context: Any) -> int:
         """Run llama_decode and return its code: 0 done, 1 the KV cache is full (nothing changed), else an error."""
@@ -123,4 +158,5 @@ class Batch:
         """Free the memory. Idempotent."""
         if not self._freed:
             self._freed = True
+            del self._token, self._pos, self._count, self._logits, self._sequence
             _c.llama_batch_free(self._raw)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +34,15 @@ class Readout:
     complete_temperature: float
     threshold: float
 
-    def score(self, labels: NDArray[np.float32], complete: float, *, ms: float) -> IntentScore:
-        """A score from the labels' logits, shape (labels,), and P(complete).
+    def score(
+        self,
+        labels: NDArray[np.float32],
+        complete: float,
+        *,
+        ms: float,
+        vector: NDArray[np.float32] | None = None,
+    ) -> IntentScore:
+        """A score from the labels' logits, shape (labels,), P(complete) and, where there is one, the text's vector.
 
         Raises:
             EngineError: the logits are no numbers.
@@ -45,13 +51,15 @@ class Readout:
             raise EngineError("The intent model gave no usable logits")
         shares = softmax(labels / self.temperature)
         in_scope = 1.0 - float(shares[self.labels.index(OUT_OF_SCOPE)])
-        order: Sequence[int] = np.argsort(-shares, kind="stable").tolist()
+        order = np.argsort(-shares, kind="stable")
+        names = [self.labels[index] for index in order.tolist()]
         return IntentScore(
-            ranked=tuple((self.labels[i], float(shares[i])) for i in order),
+            ranked=tuple(zip(names, shares[order].tolist(), strict=True)),
             in_scope=in_scope,
             complete=complete,
             accepted=in_scope >= self.threshold,
             ms=ms,
+            vector=vector,
         )
 
 

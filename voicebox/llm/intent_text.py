@@ -65,6 +65,8 @@ _REGLUED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\d)([ap]m)\b"), r"\1 \2"),
 )
 """Rules whose matches may only appear once punctuation is gone."""
+_PLAIN = re.compile(r"[a-z]+(?:'[a-z]+)*(?: [a-z]+(?:'[a-z]+)*)*")
+"""Most texts: nothing that any rule changes."""
 _INSIDE_NUMBER = frozenset(".:/")
 
 
@@ -74,7 +76,10 @@ def normalize_text(text: str) -> str:
     Lower case (NFKC), no punctuation but apostrophes inside words and `.`, `:`, `/` inside numbers, single spaces.
     Digits stay digits ("10 minutes", "7:30 am"); symbols become words ("5%" → "5 percent"). Idempotent.
     """
-    text = unicodedata.normalize("NFKC", text.lower()).lower()
+    text = text.lower()
+    if _PLAIN.fullmatch(text):
+        return text
+    text = unicodedata.normalize("NFKC", text).lower()
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = " ".join("".join(_keep(text, i) for i in range(len(text))).split())
