@@ -32,6 +32,9 @@ _VOICE_ALONE, _VOICE_BIAS = 0.5, 0.1
 _OPEN_SLOTS = -0.4
 """What a request loses that may be carried out, and to which more may be said."""
 
+_SURE, _SURELY_NOT = 0.85, 0.1
+"""Probabilities from which on the wait is the shortest, and the longest."""
+
 _DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING = 0.02, 0.1, 0.15, 0.45, 0.35
 """Most that the probability of completeness can be then."""
 _ANSWER = 0.9
@@ -47,6 +50,8 @@ class Said(StrEnum):
 
     UNKNOWN = "unknown"
     """Nobody judged."""
+    NOTHING = "nothing"
+    """There were none: a noise, or a first word that was too short to be recognised."""
     REQUEST = "request"
     """A request that can be carried out, and has all its values."""
     EXTENDABLE = "extendable"
@@ -68,6 +73,8 @@ class Reason(StrEnum):
     """The client set it."""
     UNKNOWN = "unknown"
     """The words are not known yet."""
+    NOTHING = "nothing"
+    """There are no words: nobody waits for an answer to them, and the first one may have been too short."""
     DANGLING = "dangling"
     """The last word is one after which sentences go on."""
     HESITATING = "hesitating"
@@ -177,12 +184,15 @@ class EndpointPolicy:
             return Wait(self.fixed_ms, (Reason.FIXED,))
         reasons: list[Reason] = []
         voice = None if voice is None or math.isnan(voice) else voice
-        if (complete is None or math.isnan(complete)) and voice is None:
+        if hints.said is Said.NOTHING:
+            wait = float(self.long_ms)
+            reasons.append(Reason.NOTHING)
+        elif (complete is None or math.isnan(complete)) and voice is None:
             wait = float(self.unknown_ms)
             reasons.append(Reason.UNKNOWN)
         else:
             p, reason = _completeness(text, complete, hints.said, voice)
-            share = min(1.0, max(0.0, (0.85 - p) / 0.75))
+            share = min(1.0, max(0.0, (_SURE - p) / (_SURE - _SURELY_NOT)))
             wait = self.short_ms * (self.long_ms / self.short_ms) ** share
             reasons.append(reason)
         if hints.words_per_s is not None and 0 < hints.words_per_s < _SLOW_WORDS_PER_S:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from voicebox.conversation import facts as f
-from voicebox.conversation.endpoint import Wait
+from voicebox.conversation.endpoint import Hints, Said, Wait
 from voicebox.conversation.overlap import Overlap
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn_assistant import duck, overlapped, stop, unduck
@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 Effects = list[f.Effect]
+
+_FIRST_WORDS_S = 0.8
+"""Sounds up to this long that were no words may be the first word of a sentence."""
 
 
 def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: Effects) -> State:
@@ -73,6 +76,10 @@ def _wait(state: State, speech: Speech, rules: Rules) -> Wait:
     """What the policy makes of the pause that the caller is in."""
     if speech.heard_pause != speech.pause:
         return rules.endpoint.wait(voice=speech.voice, habits=state.habits)
+    if not speech.text:
+        # A noise must not hold the floor, but the first word of a sentence may be too short to be recognised.
+        first = speech.last_voice_s - speech.started_s < _FIRST_WORDS_S and not isinstance(state.assistant, Speaking)
+        return rules.endpoint.wait(hints=Hints(Said.NOTHING if first else Said.UNKNOWN), habits=state.habits)
     return rules.endpoint.wait(
         speech.text, speech.complete, hints=speech.hints, voice=speech.voice, habits=state.habits
     )

@@ -6,6 +6,10 @@ The model is the encoder of Whisper tiny with a classifier, trained on the last 
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +19,13 @@ from numpy.typing import NDArray
 
 from voicebox.errors import EngineError, ModelError
 
-__all__ = ["WINDOW_SAMPLES", "SmartTurn"]
+__all__ = ["WINDOW_SAMPLES", "SmartTurn", "TurnVoter"]
 
 WINDOW_SAMPLES = 8 * 16_000
 """What the model hears: the end of the turn, with silence before what is shorter."""
 _SHAPE = (80, 800)
 _INPUT = "input_features"
+_NICENESS = 5
 
 
 class SmartTurn:
@@ -73,3 +78,57 @@ class SmartTurn:
         except Exception as error:
             raise EngineError(f"The turn model failed ({error})") from error
         return float(np.clip(output[0, 0], 0.0, 1.0))
+
+
+class TurnVoter:
+    """The model in a thread of its own, for all sessions: a vote is an opinion, and nobody waits for it.
+
+    The thread runs at a lower priority where the system allows that, so that it does not take the processor from the
+    decode of the same pause.
+
+    Args:
+        model: called from that thread only.
+        most: votes that may wait; with more waiting a new one is refused.
+    """
+
+    def __init__(self, model: SmartTurn, *, most: int = 16) -> None:
+        self._model = model
+        self._most = most
+        self._waiting: dict[str, Future[float]] = {}
+        self._lock = threading.RLock()  # a future that is cancelled calls back at once
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="smart-turn", initializer=_give_way)
+        self._closed = False
+
+    def submit(self, audio: NDArray[np.float32], *, session: str) -> Future[float]:
+        """Ask whether a turn is over; see `SmartTurn.probability`. A session's older question that waits is cancelled.
+
+        Raises:
+            EngineError: closed, or too many wait.
+        """
+        with self._lock:
+            if self._closed:
+                raise EngineError("the turn model is closed")
+            older = self._waiting.pop(session, None)
+            if older is not None:
+                older.cancel()
+            if len(self._waiting) >= self._most:
+                raise EngineError("the turn model has too much to do")
+            future = self._waiting[session] = self._thread.submit(self._model.probability, audio)
+        future.add_done_callback(lambda done: self._answered(session, done))
+        return future
+
+    def _answered(self, session: str, future: Future[float]) -> None:
+        with self._lock:
+            if self._waiting.get(session) is future:
+                del self._waiting[session]
+
+    def close(self) -> None:
+        """Free the thread; what waits is cancelled. Idempotent."""
+        with self._lock:
+            self._closed = True
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _give_way() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
