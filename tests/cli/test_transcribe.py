@@ -34,7 +34,8 @@ class WordPerSecond:
 
 def test_partials_follow_the_time_of_the_audio() -> None:
     made = list(partials(WordPerSecond(), Clip(np.zeros(3 * SAMPLE_RATE, np.float32))))
-    assert [round(p.audio_s, 2) for p in made] == [round(0.4 + 0.24 * i, 2) for i in range(11)]
+    assert [round(p.audio_s, 2) for p in made[:7]] == [round(0.4 + 0.24 * i, 2) for i in range(7)]
+    assert 2 <= sum(p.audio_s > 2.0 for p in made) <= 4, "longer speech is decoded less often"
     assert made[0].stable == ""
     assert made[1].stable == made[1].text == "zero"
     assert (made[3].text, made[3].stable) == ("zero one", "zero")

@@ -30,8 +30,9 @@ def test_one_frame_is_not_voice() -> None:
 
 def test_a_pause_is_dated_back_to_the_last_voiced_frame() -> None:
     facts = _hear([0.9, 0.9, 0.9, 0.1, 0.1])
-    assert facts[3] is None
-    assert facts[4] == VoicePaused(pytest.approx(3 * FRAME_S))
+    assert isinstance(facts[3], VoicePaused)
+    assert facts[3].last_s == pytest.approx(3 * FRAME_S)
+    assert facts[4] is None
 
 
 def test_between_the_thresholds_voice_goes_on_but_does_not_begin() -> None:
@@ -41,13 +42,12 @@ def test_between_the_thresholds_voice_goes_on_but_does_not_begin() -> None:
 
 def test_what_is_not_a_number_is_silence() -> None:
     assert _hear([math.nan] * 4) == [None] * 4
-    assert isinstance(_hear([0.9, 0.9, math.nan, math.nan])[3], VoicePaused)
+    assert isinstance(_hear([0.9, 0.9, math.nan])[2], VoicePaused)
 
 
 def test_after_a_reset_voice_begins_again() -> None:
     segmenter = Segmenter()
     _hear([0.9, 0.9], segmenter)
-    assert segmenter.speaking
     segmenter.reset()
     assert not segmenter.speaking
     assert isinstance(_hear([0.9, 0.9], segmenter)[1], VoiceStarted)
@@ -61,10 +61,26 @@ def test_starts_and_pauses_alternate_in_time(probabilities: list[float]) -> None
     assert times == sorted(times)
 
 
-def test_one_frame_that_is_surely_silent_ends_voice() -> None:
+def test_one_frame_of_a_consonant_is_undone_by_the_next_that_is_voiced() -> None:
+    facts = _hear([0.9, 0.9, 0.1, 0.4, 0.4])
+    assert isinstance(facts[2], VoicePaused)
+    assert isinstance(facts[3], VoiceStarted)
+    assert facts[3].at_s == pytest.approx(3 * FRAME_S)
+    assert facts[4] is None
+
+
+def test_after_two_silent_frames_voice_begins_as_it_did_at_first() -> None:
+    facts = _hear([0.9, 0.9, 0.1, 0.1, 0.4, 0.4, 0.9, 0.9])
+    assert [type(fact) for fact in facts if fact] == [VoiceStarted, VoicePaused, VoiceStarted]
+    assert isinstance(facts[7], VoiceStarted)
+
+
+@given(st.lists(st.floats(0, 1), max_size=200))
+def test_voice_is_never_on_over_a_silent_frame_nor_off_over_two_loud_ones(probabilities: list[float]) -> None:
     segmenter = Segmenter()
-    for number in range(3):
-        segmenter.push(0.9, number * 0.032)
-    assert segmenter.push(0.2, 0.096) is None
-    assert segmenter.push(0.9, 0.128) is None
-    assert segmenter.push(0.01, 0.160) == VoicePaused(0.128)
+    for at, probability in enumerate(probabilities):
+        segmenter.push(probability, (at + 1) * FRAME_S)
+        if probability < 0.35:
+            assert not segmenter.speaking
+        if at and min(probabilities[at - 1 : at + 1]) >= 0.5:
+            assert segmenter.speaking

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebox.stt.stream import PartialSchedule, PreRoll, Utterance, normalize, partial_interval_ms
-from voicebox.stt.types import SAMPLE_RATE, Audio
+from voicebox.stt.stream import PreRoll, normalize
+from voicebox.stt.types import Audio
 
 
 def ramp(samples: int, start: int = 0) -> Audio:
@@ -53,83 +53,6 @@ WORDS = st.sampled_from(
 @given(st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=8).map(" ".join)))
 def test_normalizing_twice_is_normalizing_once(text: str) -> None:
     assert normalize(normalize(text)) == normalize(text)
-
-
-def test_audio_grows_and_what_was_handed_out_stays() -> None:
-    utterance = Utterance(pre_roll=ramp(320))
-    early = utterance.audio
-    for i in range(100):
-        utterance.append(ramp(SAMPLE_RATE // 10, 320 + i * SAMPLE_RATE // 10))
-    assert np.array_equal(utterance.audio, ramp(320 + 10 * SAMPLE_RATE))
-    assert np.array_equal(early, ramp(320))
-    assert utterance.duration_s == pytest.approx(10.02)
-    with pytest.raises(ValueError, match="read-only"):
-        utterance.audio[0] = 1
-
-
-def test_two_hypotheses_must_agree() -> None:
-    utterance = Utterance()
-    assert utterance.agree("Set a") == ("", "Set a")
-    assert utterance.agree("Set a timer for two") == ("Set a", "Set a timer for two")
-    assert utterance.agree("Set a timer for ten minutes") == ("Set a timer for", "Set a timer for ten minutes")
-    assert utterance.agree("set a timer, for 10 minutes!") == ("set a timer, for 10 minutes!",) * 2
-
-
-def test_a_number_in_the_middle_keeps_its_words() -> None:
-    utterance = Utterance()
-    utterance.agree("a timer for 25 minutes")
-    assert utterance.agree("a timer for twenty five minutes in the") == (
-        "a timer for twenty five minutes",
-        "a timer for twenty five minutes in the",
-    )
-
-
-def test_a_number_that_grows_is_not_stable() -> None:
-    utterance = Utterance()
-    utterance.agree("a timer for twenty")
-    assert utterance.agree("a timer for twenty five")[0] == "a timer for"
-
-
-def test_what_was_stable_may_be_revised() -> None:
-    utterance = Utterance()
-    utterance.agree("four candles")
-    assert utterance.agree("four candles please")[0] == "four candles"
-    assert utterance.agree("fork handles please")[0] == ""
-
-
-@given(st.lists(st.lists(WORDS, max_size=6).map(" ".join), max_size=5))
-def test_stable_is_always_a_beginning_of_the_text(hypotheses: list[str]) -> None:
-    utterance = Utterance()
-    last = ""
-    for hypothesis in hypotheses:
-        stable, text = utterance.agree(hypothesis)
-        assert text.startswith(stable)
-        assert normalize(last).startswith(normalize(stable))
-        last = text
-
-
-def test_an_empty_hypothesis_agrees_with_nothing() -> None:
-    utterance = Utterance()
-    utterance.agree("hello")
-    assert utterance.agree("") == ("", "")
-    assert utterance.agree("hello") == ("", "hello")
-
-
-def test_partials_thin_out_under_load() -> None:
-    intervals = [partial_interval_ms(load / 20) for load in range(21)]
-    assert intervals[0] == intervals[10] == 240
-    assert intervals == sorted(intervals)
-    assert intervals[-1] == 1_500
-    assert partial_interval_ms(float("inf")) == 1_500
-    assert partial_interval_ms(-1) == 240
-
-
-def test_a_schedule_asks_once_per_interval_and_not_for_a_syllable() -> None:
-    schedule = PartialSchedule(base_ms=200, first_ms=400)
-    due = [round(t, 2) for t in np.arange(0, 1.5, 0.02) if schedule.poll(float(t), audio_s=float(t), load=0.0)]
-    assert due == [0.4, 0.6, 0.8, 1.0, 1.2, 1.4]
-    assert not schedule.poll(1.7, audio_s=1.7, load=0.9)
-    assert schedule.poll(1.7, audio_s=1.7, load=0.5)
 
 
 def test_pre_roll_keeps_the_last_moments_once() -> None:

@@ -153,7 +153,7 @@ class _Call:
                 self._pauses[-1] = replace(self._pauses[-1], resumed_s=self._now)
             await self._tell(fact or f.Tick())
             caller = self._state.caller
-            speaking = isinstance(caller, Speech) and not caller.paused and self._ears.segmenter.voiced
+            speaking = isinstance(caller, Speech) and not caller.paused
             if self._with.partials and speaking and self._ears.partial_due(self._now, load=0.0):
                 assert isinstance(caller, Speech)
                 await self._tell(await self._recognise(caller.turn, f.Kind.PARTIAL, 0))
@@ -191,18 +191,21 @@ class _Call:
         return [heard] if done is None else [f.Voted(turn, pause, done), heard]
 
     async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
-        utterance, prompt = self._ears.utterance, ""
-        if self._with.bias and kind is not f.Kind.PARTIAL:
+        utterance = self._ears.utterance
+        stretch = utterance.stretch(partial=kind is f.Kind.PARTIAL)
+        prompt = stretch.context
+        if self._with.bias and kind is not f.Kind.PARTIAL and not prompt:
             so_far = self._understood.text if self._understood else ""
             prompt = self._with.reflex.bias(so_far, dialog=self._dialog, skills=self._with.skills)
         # Virtual time waits: a doubtful final may always be decoded once more.
         retry_until_s = None if kind is f.Kind.PARTIAL else inf
-        clip = Clip(utterance.audio, prompt=prompt, retry_until_s=retry_until_s)
+        clip = Clip(stretch.audio, prompt=prompt, retry_until_s=retry_until_s)
         hypothesis = self._with.recognizer.decode([clip])[0]
         self._decodes += 1
-        if hypothesis.rejected or not hypothesis.text.strip():
+        words = "" if hypothesis.rejected else hypothesis.text
+        text = utterance.heard(stretch, words, at_pause=kind is f.Kind.PAUSE).text
+        if not text:
             return f.Heard(turn, kind, pause, "", noise=True)
-        _, text = utterance.agree(hypothesis.text)
         self._understood = await self._understand(text)
         said = hints(self._understood, utterance.duration_s)
         return f.Heard(turn, kind, pause, text, self._understood.complete, hints=said)

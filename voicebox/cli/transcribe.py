@@ -16,9 +16,10 @@ from voicebox.cli.output import Output, add_json_flag
 from voicebox.errors import ConfigError, ModelError
 from voicebox.models import store
 from voicebox.models.catalog import catalog
-from voicebox.stt.stream import PartialSchedule, Utterance
+from voicebox.stt.schedule import PartialSchedule
 from voicebox.stt.tuning import Tuning
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Recognizer
+from voicebox.stt.utterance import Utterance
 from voicebox.stt.whisper import WhisperRecognizer
 
 __all__ = ["Partial", "add_parser", "partials", "run"]
@@ -104,11 +105,12 @@ def partials(recognizer: Recognizer, clip: Clip) -> Iterator[Partial]:
     utterance, schedule = Utterance(), PartialSchedule()
     for at in range(0, len(clip.audio), _FRAME):
         utterance.append(clip.audio[at : at + _FRAME])
-        if schedule.poll(utterance.duration_s, audio_s=utterance.duration_s, load=0.0):
-            (hypothesis,) = recognizer.decode([Clip(utterance.audio, prompt=clip.prompt)])
-            stable, text = utterance.agree(hypothesis.text)
-            if text:
-                yield Partial(utterance.duration_s, text, stable)
+        if schedule.poll(utterance.duration_s, audio_s=utterance.open_s, load=0.0):
+            stretch = utterance.stretch(partial=True)
+            (hypothesis,) = recognizer.decode([Clip(stretch.audio, prompt=stretch.context or clip.prompt)])
+            said = utterance.heard(stretch, hypothesis.text)
+            if said.text:
+                yield Partial(utterance.duration_s, said.text, said.stable)
 
 
 def _human(partial: Partial) -> str:

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from voicebox.conversation.clock import SessionClock
 from voicebox.conversation.segmenter import Segmenter, VoicePaused, VoiceStarted
-from voicebox.stt.stream import PartialSchedule, PreRoll, Utterance
+from voicebox.stt.schedule import PartialSchedule
+from voicebox.stt.stream import PreRoll
 from voicebox.stt.types import SAMPLE_RATE
+from voicebox.stt.utterance import Utterance
 from voicebox.vad.types import FRAME_SAMPLES, VadStream
 
 __all__ = ["Ears"]
@@ -52,7 +54,10 @@ class Ears:
             self.utterance.append(frame)
         else:
             self._preroll.push(frame)
-        return end_s, self.segmenter.push(self._vad.probability(frame), end_s)
+        fact = self.segmenter.push(self._vad.probability(frame), end_s)
+        if self._open and isinstance(fact, VoiceStarted):
+            self.utterance.resumed(end_s - fact.at_s)
+        return end_s, fact
 
     def open(self) -> None:
         """A turn begins: its utterance starts with the pre-roll."""
@@ -62,7 +67,11 @@ class Ears:
 
     def partial_due(self, now: float, *, load: float) -> bool:
         """Whether the growing utterance is to be decoded again, given the recogniser's load; asking counts as doing."""
-        return self._partials.poll(now, audio_s=self.utterance.duration_s, load=load)
+        return self._partials.poll(now, audio_s=self.utterance.open_s, load=load)
+
+    def partial_took(self, decode_ms: float) -> None:
+        """A partial of this utterance took so long to decode: the next ones keep to their share of the time."""
+        self._partials.took(decode_ms)
 
     def shut(self) -> None:
         """The turn is over; its utterance stays readable until the next `open`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from voicebox.conversation import events as e
@@ -16,7 +16,7 @@ from voicebox.conversation.overlap import judge
 from voicebox.conversation.ports import Emit
 from voicebox.conversation.states import Listening, Speech
 from voicebox.stt.stream import normalize
-from voicebox.stt.types import Clip, Hypothesis, Priority, Transcriber
+from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Transcriber
 
 if TYPE_CHECKING:
     from voicebox.routing.answer import Answerer, Context
@@ -93,7 +93,7 @@ class Recognition:
         """A frame was taken, up to session time `end_s`: decode a partial if one is due."""
         if not isinstance(caller, Speech) or caller.paused or self._partial_runs:
             return
-        if self._ears.segmenter.voiced and self._ears.partial_due(end_s, load=self._transcriber.load):
+        if self._ears.partial_due(end_s, load=self._transcriber.load):
             self._partial_runs = True
             self.decode(caller.turn, f.Kind.PARTIAL, 0)
 
@@ -111,25 +111,31 @@ class Recognition:
             self._tell(heard)
 
     async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
-        utterance, context, prompt = self._ears.utterance, self._context(), ""
-        if kind is not f.Kind.PARTIAL:
+        utterance, context = self._ears.utterance, self._context()
+        stretch = utterance.stretch(partial=kind is f.Kind.PARTIAL)
+        prompt = stretch.context
+        if kind is not f.Kind.PARTIAL and not prompt:
             so_far = self.words.understanding.text if self.words else ""
             prompt = self._answerer.reflex.bias(so_far, dialog=context.dialog, skills=context.skills)
         priority, within_s = _URGENCY[kind]
         future = self._transcriber.submit(
-            Clip(utterance.audio, prompt=prompt),
+            Clip(stretch.audio, prompt=prompt),
             session=self._session,
             priority=priority,
             deadline_s=time.monotonic() + within_s,
         )
         hypothesis = await self._wait(future)
-        if hypothesis.rejected or not hypothesis.text.strip():
+        if kind is f.Kind.PARTIAL and utterance is self._ears.utterance:
+            self._ears.partial_took(hypothesis.decode_ms)
+        said = utterance.heard(stretch, "" if hypothesis.rejected else hypothesis.text, at_pause=kind is f.Kind.PAUSE)
+        text = said.text
+        if not text or (kind is f.Kind.PARTIAL and not said.newest):
             return f.Heard(turn, kind, pause, "", noise=True)
-        stable, text = utterance.agree(hypothesis.text)
         understanding = await self._answerer.understand(text, context)
-        if utterance is self._ears.utterance:
+        if utterance is self._ears.utterance and said.newest:
+            hypothesis = replace(hypothesis, text=text, audio_s=stretch.end / SAMPLE_RATE)
             self.words = Words(normalize(text), understanding, hypothesis, self._now())
-            self._emit(e.PartialTranscript(turn, text, stable))
+            self._emit(e.PartialTranscript(turn, text, said.stable))
         overlap = judge(text, self._playing())
-        said = hints(understanding, utterance.duration_s)
-        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=said)
+        spoken = hints(understanding, utterance.duration_s)
+        return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=spoken)

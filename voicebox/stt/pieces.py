@@ -6,7 +6,7 @@ import numpy as np
 
 from voicebox.stt.types import SAMPLE_RATE, Audio
 
-__all__ = ["split_quietly"]
+__all__ = ["quiet_cut", "split_quietly"]
 
 _HOP = SAMPLE_RATE // 50
 _SMOOTH = 15
@@ -20,13 +20,14 @@ def split_quietly(audio: Audio, max_s: float) -> list[Audio]:
     limit = int(max_s * SAMPLE_RATE)
     pieces: list[Audio] = []
     while len(audio) > limit:
-        cut = _quietest(audio[limit // 2 : limit]) + limit // 2
+        cut = quiet_cut(audio[limit // 2 : limit]) + limit // 2
         pieces.append(audio[:cut])
         audio = audio[cut:]
     return [*pieces, audio]
 
 
-def _quietest(audio: Audio) -> int:
+def quiet_cut(audio: Audio) -> int:
+    """The sample in the middle of the quietest 300 ms of audio; of less than that, its own middle."""
     frames = len(audio) // _HOP
     if frames <= _SMOOTH:
         return len(audio) // 2
