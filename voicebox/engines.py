@@ -112,6 +112,7 @@ class Engines:
             ),
             silence=self.household.silence,
             gain=self._gain,
+            partial_ms=settings.stt.partial_interval_ms,
         )
         self.speaker.warm(self.registry.warm_phrases())
         self.pull = self._start_chat()

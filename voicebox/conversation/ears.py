@@ -25,15 +25,21 @@ class Ears:
 
     While nobody speaks only the pre-roll is kept, so that memory stays bounded and first words are not cut. From
     `open` on, all frames go to `utterance`, until `shut`.
+
+    Args:
+        vad: judges the frames.
+        wall: seconds on a monotonic clock, now.
+        partial_ms: the shortest time between two partial decodes.
     """
 
-    def __init__(self, vad: VadStream, *, wall: float) -> None:
+    def __init__(self, vad: VadStream, *, wall: float, partial_ms: float = 240.0) -> None:
         self.clock = SessionClock(wall)
         self.segmenter = Segmenter()
         self.utterance = Utterance()
         self._vad = vad
         self._preroll = PreRoll()
-        self._partials = PartialSchedule()
+        self._partial_ms = partial_ms
+        self._partials = PartialSchedule(base_ms=partial_ms)
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
         self._open = False
 
@@ -62,7 +68,7 @@ class Ears:
     def open(self) -> None:
         """A turn begins: its utterance starts with the pre-roll."""
         self.utterance = Utterance(self._preroll.take())
-        self._partials = PartialSchedule()
+        self._partials = PartialSchedule(base_ms=self._partial_ms)
         self._open = True
 
     def partial_due(self, now: float, *, load: float) -> bool:

@@ -58,7 +58,8 @@ _LIVE_S = 0.5
 class SessionEngines:
     """What a session needs of the process.
 
-    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder.
+    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder. `partial_ms` is
+    the shortest time between two partial decodes.
     """
 
     vad: VoiceActivityDetector
@@ -67,6 +68,7 @@ class SessionEngines:
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     silence: Callable[[str], None] = lambda session: None
     gain: Callable[[str], float] = lambda session: 1.0
+    partial_ms: float = 240.0
 
 
 class Session:
@@ -89,7 +91,7 @@ class Session:
         self._wall = clock
         self._today = today
         self._history = History()
-        self._ears = Ears(engines.vad.stream(), wall=clock())
+        self._ears = Ears(engines.vad.stream(), wall=clock(), partial_ms=engines.partial_ms)
         self._mouth = Mouth(emit, self._history, gain=lambda: engines.gain(id))
         self._drafts = Drafts(engines.answerer, self._tell, self._spawn)
         self._recognition = Recognition(
