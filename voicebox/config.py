@@ -132,6 +132,9 @@ class VadSettings(_Section):
     """Voice activity detection."""
 
     threshold: float = Field(0.5, gt=0, lt=1, description="speech probability that counts as speech")
+    turn_model: str = Field(
+        "auto", description="model that hears whether a turn is over: name, file, none, or auto: where it is installed"
+    )
 
 
 class ConversationSettings(_Section):

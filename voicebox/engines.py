@@ -51,12 +51,14 @@ from voicebox.tts.speaker import PiperSpeaker
 from voicebox.tts.types import Manner, Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
 from voicebox.vad.silero import SileroVad
+from voicebox.vad.smart_turn import SmartTurn, TurnVoter
 
-__all__ = ["Engines", "open_recognizer"]
+__all__ = ["Engines", "find_turn_model", "open_recognizer"]
 
 _log = logging.getLogger(__name__)
 
 _RETRY_PULL_S = 300.0
+_TURN_MODEL = "smart-turn-v3.2"
 _STT_BEST_FIRST = ("whisper-base", "whisper-tiny.en")
 
 
@@ -94,6 +96,8 @@ class Engines:
             raise
         self.intent = SwapIntentModel(repertoire.model)
         self.vad = SileroVad()
+        turn_model = find_turn_model(settings.vad.turn_model)
+        self._voter = None if turn_model is None else TurnVoter(SmartTurn(turn_model))
         voices = _voice_pool(settings.tts, settings.stt.language)
         synthesizer = open_voice(voices.own, settings.tts.threads)
         self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb, voices=voices, speed=settings.tts.rate)
@@ -112,6 +116,7 @@ class Engines:
             ),
             silence=self.household.silence,
             gain=self._gain,
+            judge=self._voter,
             partial_ms=settings.stt.partial_interval_ms,
         )
         self.speaker.warm(self.registry.warm_phrases())
@@ -214,7 +219,7 @@ class Engines:
         self._watch.stop()
         if self.pull is not None:
             self.pull.stop()
-        for engine in (self.transcriber, self.speaker, self.intent, chat):
+        for engine in (self.transcriber, self.speaker, self.intent, chat, self._voter):
             if engine is not None:
                 engine.close()
         if self._journal is not None:
@@ -345,6 +350,17 @@ def _voice_pool(settings: TtsSettings, language: str) -> VoicePool:
     for alias in aliases:
         pool.find(alias)
     return pool
+
+
+def find_turn_model(name: str) -> Path | None:
+    """The model that hears whether a turn is over; None for "none", and for "auto" where it is not installed.
+
+    Raises:
+        ModelError: the one that is named is not here.
+    """
+    if name in ("", "none") or (name == "auto" and not installed(_TURN_MODEL)):
+        return None
+    return locate_for("turn", _TURN_MODEL if name == "auto" else name)
 
 
 def _workers() -> int:

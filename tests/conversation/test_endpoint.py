@@ -102,26 +102,38 @@ def test_a_request_that_lacks_a_value_waits_for_it() -> None:
 
 
 def test_a_request_to_which_values_may_be_added_waits_a_little_longer() -> None:
-    closed = POLICY.wait("A large latte.", 0.7, hints=Hints(Said.REQUEST))
-    open_ = POLICY.wait("A large latte.", 0.7, hints=Hints(Said.EXTENDABLE))
+    closed = POLICY.wait("A large latte.", 0.9, hints=Hints(Said.REQUEST))
+    open_ = POLICY.wait("A large latte.", 0.9, hints=Hints(Said.EXTENDABLE))
     assert closed.ms < open_.ms < 2 * closed.ms
-    assert POLICY.wait("A large latte.", 0.99, hints=Hints(Said.EXTENDABLE)).reason == "open_slots"
+    assert open_.reason == "open_slots"
 
 
 def test_slow_speakers_get_longer_and_the_decision_says_so() -> None:
-    quick = POLICY.wait("What time is it?", 0.99, hints=Hints(Said.REQUEST, 3.0))
-    slow = POLICY.wait("What time is it?", 0.99, hints=Hints(Said.REQUEST, 1.5))
-    slowest = POLICY.wait("What time is it?", 0.99, hints=Hints(Said.REQUEST, 0.1))
-    assert quick.ms < slow.ms < slowest.ms <= 1.5 * quick.ms
-    assert slow.reason == "complete+slow_speaker"
+    quick = POLICY.wait("What time is it?", 0.75, hints=Hints(Said.REQUEST, 3.0))
+    slow = POLICY.wait("What time is it?", 0.75, hints=Hints(Said.REQUEST, 1.5))
+    slowest = POLICY.wait("What time is it?", 0.75, hints=Hints(Said.REQUEST, 0.1))
+    assert quick.ms < slow.ms < slowest.ms <= POLICY.long_ms
+    assert quick.reason == "complete"
+    assert slow.reason == "unsure+slow_speaker"
 
 
-def test_the_voice_has_a_say_beside_the_words() -> None:
-    words = POLICY.wait("I like the one", 0.7)
-    assert POLICY.wait("I like the one", 0.7, voice=0.01).ms > words.ms
-    assert POLICY.wait("I like the one", 0.7, voice=0.99).ms < words.ms
-    assert POLICY.wait("I like the one.", 0.7, voice=0.01).reason == "voice"
-    assert POLICY.wait("I like the one", 0.7, voice=math.nan) == words
+def test_the_voice_can_hold_the_turn_and_never_ends_it() -> None:
+    words = POLICY.wait("I like the one.", 0.8)
+    held = POLICY.wait("I like the one.", 0.8, voice=0.01)
+    assert held.ms > words.ms
+    assert held.reason == "voice"
+    assert POLICY.wait("I like the one.", 0.8, voice=0.99).ms == words.ms
+    assert POLICY.wait("I like the one.", 0.8, voice=math.nan) == words
+
+
+def test_the_voice_alone_decides_where_there_are_no_words_yet() -> None:
+    assert POLICY.wait(voice=0.99).ms < POLICY.wait().ms < POLICY.wait(voice=0.01).ms
+    assert POLICY.wait(voice=0.5).reason == "voice"
+
+
+def test_no_words_at_all_hold_the_turn_for_the_second_one() -> None:
+    wait = POLICY.wait(hints=Hints(Said.NOTHING))
+    assert (wait.ms, wait.reason) == (1700, "nothing")
 
 
 def test_a_fixed_wait_overrides_everything() -> None:

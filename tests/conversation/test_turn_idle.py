@@ -101,7 +101,7 @@ def test_a_noise_starts_the_count_afresh_but_is_no_sign_of_a_caller() -> None:
     _noise(m)
     m.advance(4.0)
     assert m.nudges == 0
-    m.advance(1.0)
+    m.advance(3.0)
     assert m.nudges == 1
     _noise(m)
     m.advance(60.0)

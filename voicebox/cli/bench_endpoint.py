@@ -35,8 +35,8 @@ from voicebox.cli.parts import Understanders, build_recognizer
 from voicebox.config import load_settings
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.states import Rules
+from voicebox.engines import find_turn_model
 from voicebox.errors import ConfigError
-from voicebox.models.store import locate
 from voicebox.stt.types import Audio, Clip, Hypothesis, Recognizer
 from voicebox.vad.silero import SileroVad
 from voicebox.vad.smart_turn import SmartTurn
@@ -61,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the curves")
     parser.add_argument("--skills", default="", help="only these skills are on, separated by commas")
     parser.add_argument("--model", default="auto", help="the Whisper model (default: what the server would take here)")
-    parser.add_argument("--turn-model", default="none", help="a model that listens to the voice: name, file or none")
+    parser.add_argument(
+        "--turn-model",
+        default="auto",
+        help="a model that hears how turns end: name, file, none, or auto",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the places where pauses are put in")
     add_json_flag(parser)
 
@@ -128,7 +132,8 @@ class _Bench:
             long_ms=conversation.long_ms,
             eagerness=conversation.eagerness,
         )
-        self._judge = None if args.turn_model == "none" else SmartTurn(locate(args.turn_model))
+        turn_model = find_turn_model(args.turn_model)
+        self._judge = None if turn_model is None else SmartTurn(turn_model)
         self._conditions = {name: _Condition(name) for name in (_NATURAL, *(f"{ms} ms" for ms in self._pauses))}
         self._meanings: dict[str, str] = {}
 
@@ -230,7 +235,7 @@ class _Bench:
             if self._args.plot is not None and condition is conditions[-1]:
                 self._plot(condition.name, curves, point)
         labelled = any(row.intent is not None for row in self._rows)
-        summary |= {"model": model, "turn_model": self._args.turn_model, "labelled": labelled, "n": len(self._rows)}
+        summary |= {"model": model, "turn_model": self._judge is not None, "labelled": labelled, "n": len(self._rows)}
         self._out.summary(summary, "" if not self._out.as_json else None)
 
     def _figures(self, condition: _Condition, point: Point, outcomes: Sequence[Outcome], wrong: int) -> dict[str, Any]:

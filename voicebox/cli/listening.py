@@ -54,8 +54,9 @@ class Turn:
 class HeardPause:
     """A pause, and what was known in it: all that an endpoint policy decides on.
 
-    `spoke_s` is the end of the last voiced frame before it, `noticed_s` when it was noticed, `resumed_s` when it was
-    noticed that the caller went on (None: they did not), in seconds of the recording. `done` is what the sound says.
+    `spoke_s` is the end of the last voiced frame before it, `noticed_s` when it was noticed, `resumed_s` when the first
+    voiced frame of what followed had been heard (None: nothing followed), in seconds of the recording. `done` is what
+    the sound says.
     """
 
     spoke_s: float
@@ -143,21 +144,31 @@ class _Call:
         self._turns: list[Turn] = []
         self._pauses: list[HeardPause] = []
         self._decodes = 0
+        self._stirred_s: float | None = None
 
     async def run(self, audio: Audio) -> Session:
         tail = round(self._with.tail_s * SAMPLE_RATE)
         for frame in self._ears.frames(np.pad(audio, (0, tail + -(len(audio) + tail) % FRAME_SAMPLES))):
             # The wall clock of a caller whose frames come exactly in time.
             self._now, fact = self._ears.hear(frame, wall=self._now + _FRAME_S)
-            if isinstance(fact, f.VoiceStarted) and self._pauses and self._pauses[-1].resumed_s is None:
-                self._pauses[-1] = replace(self._pauses[-1], resumed_s=self._now)
-            await self._tell(fact or f.Tick())
+            stirring = self._ears.segmenter.stirring
+            self._note_resumption(fact, stirring)
+            await self._tell(fact or (f.Stirred() if stirring else f.Tick()))
             caller = self._state.caller
             speaking = isinstance(caller, Speech) and not caller.paused
             if self._with.partials and speaking and self._ears.partial_due(self._now, load=0.0):
                 assert isinstance(caller, Speech)
                 await self._tell(await self._recognise(caller.turn, f.Kind.PARTIAL, 0))
         return Session(tuple(self._turns), self._dialog.last, self._decodes, tuple(self._pauses))
+
+    def _note_resumption(self, fact: f.Fact | None, stirring: bool) -> None:
+        began = isinstance(fact, f.VoiceStarted)
+        if stirring and self._stirred_s is None:
+            self._stirred_s = self._now
+        if began and self._pauses and self._pauses[-1].resumed_s is None:
+            self._pauses[-1] = replace(self._pauses[-1], resumed_s=self._stirred_s or self._now)
+        if began or not stirring:
+            self._stirred_s = None
 
     async def _tell(self, first: f.Fact) -> None:
         """Give the machine a fact, and the facts that its orders bring about at once."""

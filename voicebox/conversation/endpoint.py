@@ -23,24 +23,22 @@ Eagerness = Literal["low", "medium", "high", "auto"]
 
 _PACE = {"low": 1.5, "medium": 1.0, "high": 0.75}
 
-_WORDS, _STATED, _VOICE = 0.6, 1.2, 0.4
-"""Weights of three witnesses in log odds: the intent model, a full stop that the recogniser heard, and the voice.
-Rounded from a logistic regression over the pauses of readers and of joined recordings (docs/endpointing.md)."""
-_BIAS = -0.8
+_WORDS, _STATED, _VOICE, _RATE = 0.7, 0.9, 0.3, 0.5
+"""Weights of four witnesses in log odds: the intent model, a full stop that the recogniser heard, the voice, and how
+much slower than usual the words come. Rounded from a logistic regression over the pauses of readers
+(docs/endpointing.md)."""
+_BIAS = -0.5
+_USUAL_WORDS_PER_S, _SLOW_WORDS_PER_S = 2.5, 1.8
 _VOICE_ALONE, _VOICE_BIAS = 0.5, 0.1
 """The same for the voice without words."""
-_OPEN_SLOTS = -0.4
-"""What a request loses that may be carried out, and to which more may be said."""
 
-_SURE, _SURELY_NOT = 0.85, 0.1
+_SURE, _SURELY_NOT = 0.75, 0.45
 """Probabilities from which on the wait is the shortest, and the longest."""
 
-_DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING = 0.02, 0.1, 0.15, 0.45, 0.35
+_DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING, _OPEN_SLOTS = 0.1, 0.3, 0.35, 0.6, 0.5, 0.68
 """Most that the probability of completeness can be then."""
 _ANSWER = 0.9
 """Least that it is then."""
-_SLOW_WORDS_PER_S = 2.0
-_SLOWEST = 1.4
 _AROUND_S = 0.4
 """Of an utterance, what is no speech: the pre-roll, and the silence by which the pause was noticed."""
 
@@ -96,7 +94,7 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"
     """The words are likely not all."""
     VOICE = "voice"
-    """The voice says otherwise than the words."""
+    """The voice does not sound like an end, where the words do."""
     SLOW_SPEAKER = "slow_speaker"
     """Beside another: longer, because the caller speaks slowly."""
     PACE = "pace"
@@ -124,6 +122,7 @@ class Wait:
         return "+".join(self.reasons)
 
 
+_WEIGHED = (Reason.UNSURE, Reason.INCOMPLETE, Reason.VOICE)
 _NO_HINTS = Hints()
 _STRANGER = Habits()
 
@@ -191,13 +190,13 @@ class EndpointPolicy:
             wait = float(self.unknown_ms)
             reasons.append(Reason.UNKNOWN)
         else:
-            p, reason = _completeness(text, complete, hints.said, voice)
+            p, reason = _completeness(text, complete, hints, voice)
             share = min(1.0, max(0.0, (_SURE - p) / (_SURE - _SURELY_NOT)))
             wait = self.short_ms * (self.long_ms / self.short_ms) ** share
             reasons.append(reason)
-        if hints.words_per_s is not None and 0 < hints.words_per_s < _SLOW_WORDS_PER_S:
-            wait *= min(_SLOWEST, _SLOW_WORDS_PER_S / hints.words_per_s)
-            reasons.append(Reason.SLOW_SPEAKER)
+            slow = hints.words_per_s is not None and hints.words_per_s < _SLOW_WORDS_PER_S
+            if slow and share > 0 and reason in _WEIGHED:
+                reasons.append(Reason.SLOW_SPEAKER)
         if self.eagerness == "auto":
             wait *= habits.pace
             if abs(habits.pace - 1.0) > 0.1:
@@ -207,15 +206,17 @@ class EndpointPolicy:
         return Wait(round(min(self.max_ms, max(96.0, wait))), tuple(reasons))
 
 
-def _completeness(text: str, complete: float | None, said: Said, voice: float | None) -> tuple[float, Reason]:
+def _completeness(text: str, complete: float | None, hints: Hints, voice: float | None) -> tuple[float, Reason]:
     """The probability that all is said, and what decided it. Never falls as `complete` or `voice` rises."""
     if complete is None or math.isnan(complete):
         return _probability(_VOICE_BIAS + _VOICE_ALONE * _log_odds(voice or 0.0)), Reason.VOICE
+    said = hints.said
     odds = _BIAS + _WORDS * _log_odds(complete) + _STATED * stated(text)
-    if said is Said.EXTENDABLE:
-        odds += _OPEN_SLOTS
+    if hints.words_per_s is not None:
+        odds += _RATE * math.log(min(1.0, max(0.3, hints.words_per_s / _USUAL_WORDS_PER_S)))
     by_words = _probability(odds)
-    p = by_words if voice is None else _probability(odds + _VOICE * _log_odds(voice))
+    # The voice may hold the turn, and never ends it: at equal cut-offs that waits less than a vote for both.
+    p = by_words if voice is None else _probability(odds + _VOICE * min(0.0, _log_odds(voice)))
     if ends_hesitating(text):
         return min(p, _HESITATING), Reason.HESITATING
     if ends_open(text):
@@ -228,14 +229,14 @@ def _completeness(text: str, complete: float | None, said: Said, voice: float | 
         return min(p, _OPENER), Reason.OPENER
     if said is Said.MISSING:
         return min(p, _MISSING), Reason.MISSING_SLOT
+    if said is Said.EXTENDABLE and p > _OPEN_SLOTS:
+        return _OPEN_SLOTS, Reason.OPEN_SLOTS
     level = _level(p)
-    if voice is not None and level != _level(by_words):
-        return p, Reason.VOICE
-    return p, Reason.OPEN_SLOTS if level is Reason.COMPLETE and said is Said.EXTENDABLE else level
+    return p, level if level is _level(by_words) else Reason.VOICE
 
 
 def _level(p: float) -> Reason:
-    return Reason.COMPLETE if p >= 0.75 else Reason.UNSURE if p >= 0.4 else Reason.INCOMPLETE
+    return Reason.COMPLETE if p >= _SURE else Reason.UNSURE if p >= _SURELY_NOT else Reason.INCOMPLETE
 
 
 def _log_odds(p: float) -> float:

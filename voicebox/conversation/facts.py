@@ -39,6 +39,7 @@ __all__ = [
     "Said",
     "Speculate",
     "StartReply",
+    "Stirred",
     "StopReply",
     "Tick",
     "Truncated",
@@ -88,6 +89,11 @@ class Voted:
     turn: str
     pause: int
     done: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """A first frame of voice was heard in a pause: the next one will tell whether it is more than a click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,7 @@ Fact = (
     | VoicePaused
     | Heard
     | Voted
+    | Stirred
     | Tick
     | ReplyReady
     | NothingToSay

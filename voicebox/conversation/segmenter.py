@@ -44,6 +44,11 @@ class Segmenter:
         """Whether voice is on (not paused)."""
         return self._speaking
 
+    @property
+    def stirring(self) -> bool:
+        """Whether the last frame was voiced, and too few were for voice to be on."""
+        return not self._speaking and self._voiced > 0
+
     def push(self, probability: float, end_s: float) -> VoiceStarted | VoicePaused | None:
         """Account for the next frame, which ends at `end_s`; a NaN probability counts as silence."""
         doubted, self._doubted = self._doubted, False

@@ -42,7 +42,7 @@ from voicebox.skills.types import Control, Dialog
 from voicebox.stt.stream import normalize
 from voicebox.stt.types import SAMPLE_RATE, Transcriber
 from voicebox.tts.types import Manner
-from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
+from voicebox.vad.types import FRAME_SAMPLES, TurnJudge, VoiceActivityDetector
 
 __all__ = ["Session", "SessionEngines"]
 
@@ -58,8 +58,8 @@ _LIVE_S = 0.5
 class SessionEngines:
     """What a session needs of the process.
 
-    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder. `partial_ms` is
-    the shortest time between two partial decodes.
+    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder. `partial_ms`
+    is the shortest time between two partial decodes. `judge` listens to pauses beside the recogniser.
     """
 
     vad: VoiceActivityDetector
@@ -69,6 +69,7 @@ class SessionEngines:
     silence: Callable[[str], None] = lambda session: None
     gain: Callable[[str], float] = lambda session: 1.0
     partial_ms: float = 240.0
+    judge: TurnJudge | None = None
 
 
 class Session:
@@ -244,7 +245,7 @@ class Session:
             if isinstance(self._state.caller, Closing) and self._ears.clock.ahead_s(wall) > _LIVE_S:
                 break
             end_s, fact = self._ears.hear(self._backlog.popleft(), wall=wall)
-            self._tell(fact or f.Tick())
+            self._tell(fact or (f.Stirred() if self._ears.segmenter.stirring else f.Tick()))
             self._recognition.frame_heard(self._state.caller, end_s)
         self._listening = False
 
@@ -282,6 +283,8 @@ class Session:
                 self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
             case f.Decode(turn, kind, pause):
                 self._recognition.decode(turn, kind, pause)
+                if self._engines.judge is not None and kind is f.Kind.PAUSE:
+                    self._spawn(self._judge(self._engines.judge, turn, pause))
             case f.Speculate(turn, text, aloud):
                 self._speculate(turn, text, aloud)
             case f.Prepare(turn, text):
@@ -332,6 +335,15 @@ class Session:
             speak=self.options.speak,
             manner=Manner(self.options.voice, self.options.speed),
         )
+
+    async def _judge(self, judge: TurnJudge, turn: str, pause: int) -> None:
+        """Ask what the sound of the turn says; started after the decode, and nothing waits for it."""
+        try:
+            done = await asyncio.wrap_future(judge.submit(self._ears.utterance.audio, session=self._id))
+        except VoiceboxError as error:
+            _log.warning("session %s: nothing is known of how %s sounds: %s", self._id, turn, error)
+        else:
+            self._tell(f.Voted(turn, pause, done))
 
     def _speculate(self, turn: str, text: str, aloud: bool) -> None:
         words = self._recognition.words

@@ -39,8 +39,9 @@ class Speech:
     """The caller has the turn; `pause` counts its pauses, `paused` says whether we are in one.
 
     `heard_pause` is the pause whose decode gave `text`, `complete`, `hints` and `noise`; 0 while only partials came.
-    `voice` is what the turn's sound said of this pause, `reason` why the turn was taken to be over. `spoken` is
-    false for words that were typed, or said before: there is no audio that could go on.
+    `held_s` is until when this pause is not taken for the end, as voice may be about to begin again; `voice` is what
+    the turn's sound said of it, `reason` why the turn was taken to be over. `spoken` is false for words that were
+    typed, or said before: there is no audio that could go on.
     """
 
     turn: str
@@ -53,6 +54,7 @@ class Speech:
     complete: float | None = None
     hints: Hints = field(default_factory=Hints)
     voice: float | None = None
+    held_s: float = 0.0
     noise: bool = False
     overlap: Overlap = Overlap.NONE
     spoken: bool = True

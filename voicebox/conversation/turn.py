@@ -31,6 +31,8 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
             state = caller.voice_paused(state, last_s, now, rules, effects)
         case f.Heard():
             state = caller.heard(state, fact, now, rules, effects)
+        case f.Stirred():
+            state = caller.stirred(state, now, rules, effects)
         case f.Voted():
             state = caller.voted(state, fact, now, rules, effects)
         case f.ReplyReady(turn) | f.NothingToSay(turn) | f.ReplyFailed(turn):

@@ -19,6 +19,7 @@ __all__ = [
     "configured",
     "heard",
     "prepared",
+    "stirred",
     "time_passed",
     "voice_paused",
     "voice_started",
@@ -27,6 +28,8 @@ __all__ = [
 
 Effects = list[f.Effect]
 
+_STIR_S = 0.05
+"""One frame and some: by then it is known whether a frame of voice was the first of more."""
 _FIRST_WORDS_S = 0.8
 """Sounds up to this long that were no words may be the first word of a sentence."""
 
@@ -41,8 +44,8 @@ def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: 
                 state = replace(state, habits=state.habits.went_on((at_s - speech.last_voice_s) * 1000))
             return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
         case Closing(speech):
-            if not rules.server_vad:
-                return state  # the client has said that the turn is over
+            if not rules.server_vad or (speech.spoken and now >= speech.started_s + rules.max_turn_s):
+                return state  # the client has said that the turn is over, or it has lasted long enough
             if not speech.spoken:
                 deferred = (speech.turn, speech.text)
                 state = _give_up(state, state.caller, effects)
@@ -86,7 +89,17 @@ def _wait(state: State, speech: Speech, rules: Rules) -> Wait:
 
 
 def _deadline(state: State, speech: Speech, rules: Rules) -> float:
-    return speech.last_voice_s + _wait(state, speech, rules).ms / 1000
+    return max(speech.held_s, speech.last_voice_s + _wait(state, speech, rules).ms / 1000)
+
+
+def stirred(state: State, now: float, rules: Rules, effects: Effects) -> State:
+    """Voice may be about to begin again: the end of the pause is put off until that is known."""
+    speech = state.caller
+    if not isinstance(speech, Speech) or not speech.paused or not rules.server_vad:
+        return state
+    speech = replace(speech, held_s=now + _STIR_S)
+    effects.append(f.WakeAt(max(now, _deadline(state, speech, rules))))
+    return replace(state, caller=speech)
 
 
 def voted(state: State, fact: f.Voted, now: float, rules: Rules, effects: Effects) -> State:

@@ -13,7 +13,7 @@ from voicebox.models.store import is_catalog_name, locate
 
 __all__ = ["EngineRole", "check_role", "locate_for"]
 
-EngineRole = Literal["stt", "small", "intent"]
+EngineRole = Literal["stt", "small", "intent", "turn"]
 
 _ROLES: dict[Role, tuple[Role, ...]] = {"small": ("small", "base"), "intent": ("intent", "small", "base")}
 """Roles of the catalog that can take a role: any GGUF can be tried as an instruct or intent model."""
@@ -23,6 +23,7 @@ _WORDS: dict[Role, str] = {
     "small": "an instruct model",
     "voice": "a voice",
     "intent": "an intent model",
+    "turn": "a turn model",
 }
 _TORCH = ("model.safetensors", "pytorch_model.bin", "model.pt")
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
@@ -56,7 +57,7 @@ def locate_for(role: EngineRole, name_or_path: str | Path) -> Path:
     path = locate(name_or_path)
     if role == "stt":
         return _whisper_folder(path)
-    if role == "intent" and path.is_dir():
+    if role == "turn" or (role == "intent" and path.is_dir()):
         return path
     path = _gguf_file(path)
     check_memory(path)

@@ -14,7 +14,9 @@ from voicebox.skills.types import Intent, Slot, SlotKind, SlotValue
 from voicebox.skills.wording import number_words
 from voicebox.stt.lexicon import Lexicon
 
-__all__ = ["Filling", "fill"]
+__all__ = ["Filling", "fill", "followers"]
+
+_REFERENCE = re.compile(r"\{(\w+)\}")
 
 _MEASURES = (
     SlotKind.DURATION,
@@ -82,6 +84,17 @@ def fill(
         if slot.kind is SlotKind.TEXT and (match := find_text(intent, slot, text)) is not None:
             found[slot.name] = SlotValue(match.value, match.text, match.confidence)
     return Filling(found, frozenset(unwanted), _coverage(text, found))
+
+
+def followers(intent: Intent) -> dict[str, frozenset[str]]:
+    """For each slot those that come after it in one of the intent's examples; under "" all of them."""
+    found: dict[str, set[str]] = {"": set()}
+    for example in intent.examples:
+        names = _REFERENCE.findall(example)
+        found[""].update(names)
+        for at, name in enumerate(names):
+            found.setdefault(name, set()).update(names[at + 1 :])
+    return {name: frozenset(after - {name}) for name, after in found.items()}
 
 
 def _measures(

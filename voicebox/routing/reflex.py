@@ -11,15 +11,16 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from voicebox.llm.intent_text import normalize_text
 from voicebox.llm.types import OUT_OF_SCOPE, IntentModel
 from voicebox.routing.cues import answers_question, ends_open
+from voicebox.routing.filling import followers
 from voicebox.routing.reading import Guess, Reader
-from voicebox.skills.types import Control, Dialog, Plan, Request, SkillSet, Understanding
+from voicebox.skills.types import Control, Dialog, Intent, Plan, Request, SkillSet, SlotValue, Understanding
 from voicebox.stt.bias import bias_prompt
 from voicebox.stt.lexicon import Lexicon
 
@@ -42,12 +43,25 @@ class _Repertoire:
         self.lexicon = lexicon
         self._intents = {intent.name: intent for intent in skills.intents()}
         self._prompts: dict[tuple[str, ...], str] = {}
+        self._followers: dict[str, Mapping[str, frozenset[str]]] = {}
 
     def prompt(self, names: tuple[str, ...]) -> str:
         """What these intents expect to hear; those that are not there expect nothing."""
         if names not in self._prompts:
             self._prompts[names] = bias_prompt([self._intents[name] for name in names if name in self._intents])
         return self._prompts[names]
+
+    def addable(self, intent: Intent, slots: Mapping[str, SlotValue], said: str) -> tuple[str, ...]:
+        """The slots that may be left out, were, and that people name after the one that was said last."""
+        if intent.name not in self._followers:
+            self._followers[intent.name] = followers(intent)
+        after = self._followers[intent.name]
+        last = max(slots, key=lambda name: said.rfind(slots[name].text), default="")
+        return tuple(
+            slot.name
+            for slot in intent.slots
+            if not slot.required and slot.name not in slots and slot.name in after.get(last, frozenset())
+        )
 
 
 class Reflex:
@@ -100,8 +114,12 @@ class Reflex:
             score = await asyncio.wrap_future(future)
         intents = {intent.name: intent for intent in repertoire.skills.intents(skills)}
         guess = Reader(said, score, intents, repertoire.lexicon, dialog, now).read()
-        unsaid = [s for s in intents[guess.intent].slots if s.name not in guess.slots] if guess.in_scope else []
-        missing = tuple(slot.name for slot in unsaid if slot.required)
+        missing: tuple[str, ...] = ()
+        addable: tuple[str, ...] = ()
+        if guess.in_scope:
+            intent = intents[guess.intent]
+            missing = tuple(slot.name for slot in intent.slots if slot.required and slot.name not in guess.slots)
+            addable = repertoire.addable(intent, guess.slots, said)
         answers = guess.answers or answers_question(dialog.last_reply, said)
         self._remember(said, guess)
         return Understanding(
@@ -112,7 +130,7 @@ class Reflex:
             in_scope=guess.in_scope,
             complete=_completeness(text, score.complete, answers=answers, amends=guess.amends, missing=bool(missing)),
             missing=missing,
-            addable=tuple(slot.name for slot in unsaid if not slot.required),
+            addable=addable,
             answers=answers,
             amends=guess.amends,
             ms=(time.perf_counter() - begun) * 1000,

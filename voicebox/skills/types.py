@@ -193,8 +193,9 @@ class Understanding:
 
     `complete` is the probability (0 to 1) that the request is all said, slots and dialog considered; `missing` names
     required slots that were not said. `amends` is true when the text changes the last request ("no, ten minutes")
-    and the slots are then the merged ones. `in_scope` false means that no skill takes it. `addable` names slots that may
-    be left out and were; `answers` is true when the text answers the question that the assistant asked.
+    and the slots are then the merged ones. `in_scope` false means that no skill takes it. `addable` names slots that
+    may be left out, were, and could still be said; `answers` is true when the text answers the question that the
+    assistant asked.
     """
 
     text: str
