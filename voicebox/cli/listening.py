@@ -109,7 +109,7 @@ class Listener:
         self.reflex = reflex
         self.skills = skills
         self.bias = bias
-        self.rules = rules or Rules()
+        self.rules = replace(rules or Rules(), judged=judge is not None)
         self.partials = partials
         self.judge = judge
         self.tail_s = tail_s
@@ -180,7 +180,9 @@ class _Call:
                     case f.Opened():
                         self._ears.open()
                     case f.Decode(turn, kind, pause):
-                        facts.extend(await self._judge(turn, kind, pause))
+                        facts.append(await self._decode(turn, kind, pause))
+                    case f.Judge(turn, pause):
+                        facts.append(self._judge(turn, pause))
                     case f.Prepare(turn):
                         # A skill's answer is there within the frame; the caller is then free to go on.
                         facts.append(f.NothingToSay(turn))
@@ -189,17 +191,21 @@ class _Call:
             if isinstance(self._state.caller, Quiet):
                 self._ears.shut()
 
-    async def _judge(self, turn: str, kind: f.Kind, pause: int) -> list[f.Fact]:
-        """What the words at a pause are, and what its sound says."""
+    async def _decode(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
+        """What the words up to a pause are."""
         if not self._with.partials and self._understood is None:
             await self._recognise(turn, f.Kind.PARTIAL, 0)
         heard = await self._recognise(turn, kind, pause)
-        judge, speech = self._with.judge, self._state.caller
-        done = None if judge is None else judge.probability(self._ears.utterance.audio)
-        if isinstance(speech, Speech):
-            spoke_s = speech.last_voice_s
-            self._pauses.append(HeardPause(spoke_s, self._now, heard.text, heard.complete, heard.hints, done))
-        return [heard] if done is None else [f.Voted(turn, pause, done), heard]
+        if isinstance(speech := self._state.caller, Speech):
+            self._pauses.append(HeardPause(speech.last_voice_s, self._now, heard.text, heard.complete, heard.hints))
+        return heard
+
+    def _judge(self, turn: str, pause: int) -> f.Voted:
+        """What a pause sounds like."""
+        assert self._with.judge is not None, "the rules ask for a judge only where there is one"
+        done = self._with.judge.probability(self._ears.utterance.audio)
+        self._pauses[-1] = replace(self._pauses[-1], done=done)
+        return f.Voted(turn, pause, done)
 
     async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
         utterance = self._ears.utterance

@@ -27,6 +27,7 @@ __all__ = [
     "FinishReply",
     "Heard",
     "IdleTimedOut",
+    "Judge",
     "Kind",
     "NothingToSay",
     "Nudged",
@@ -230,6 +231,14 @@ class Decode:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Listen to the turn's audio up to now, whether it sounds like an end; answer with `Voted`, or not at all."""
+
+    turn: str
+    pause: int
+
+
+@dataclass(frozen=True, slots=True)
 class Speculate:
     """Prepare an answer to these words on a guess; with `aloud` up to its first audio."""
 
@@ -345,6 +354,7 @@ class WakeAt:
 Effect = (
     Opened
     | Decode
+    | Judge
     | Speculate
     | Prepare
     | Reopen

@@ -152,6 +152,7 @@ class Session:
             server_vad=options.server_vad,
             interruptible=options.interruptible,
             idle_timeout_s=None if options.idle_timeout_ms is None else options.idle_timeout_ms / 1000,
+            judged=self._engines.judge is not None,
         )
         self._ears.segmenter.threshold = options.vad_threshold
         self._tell(f.Configured())
@@ -283,8 +284,8 @@ class Session:
                 self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
             case f.Decode(turn, kind, pause):
                 self._recognition.decode(turn, kind, pause)
-                if self._engines.judge is not None and kind is f.Kind.PAUSE:
-                    self._spawn(self._judge(self._engines.judge, turn, pause))
+            case f.Judge(turn, pause):
+                self._judge(turn, pause)
             case f.Speculate(turn, text, aloud):
                 self._speculate(turn, text, aloud)
             case f.Prepare(turn, text):
@@ -336,10 +337,14 @@ class Session:
             manner=Manner(self.options.voice, self.options.speed),
         )
 
-    async def _judge(self, judge: TurnJudge, turn: str, pause: int) -> None:
-        """Ask what the sound of the turn says; started after the decode, and nothing waits for it."""
+    def _judge(self, turn: str, pause: int) -> None:
+        """Ask what the sound of the turn says; nothing waits for it."""
+        if self._engines.judge is not None:
+            self._spawn(self._listen_for_end(self._engines.judge, self._ears.utterance.audio, turn, pause))
+
+    async def _listen_for_end(self, judge: TurnJudge, audio: NDArray[np.float32], turn: str, pause: int) -> None:
         try:
-            done = await asyncio.wrap_future(judge.submit(self._ears.utterance.audio, session=self._id))
+            done = await asyncio.wrap_future(judge.submit(audio, session=self._id))
         except VoiceboxError as error:
             _log.warning("session %s: nothing is known of how %s sounds: %s", self._id, turn, error)
         else:

@@ -17,7 +17,7 @@ class Rules:
 
     `duck_decide_s` bounds how long the assistant stays ducked before voice alone counts as an interruption;
     `max_turn_s` and `max_prepare_s` make every turn end. After `idle_timeout_s` of silence on both sides the assistant
-    speaks by itself (None: never).
+    speaks by itself (None: never). `judged` says that a model listens to how turns end.
     """
 
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
@@ -27,6 +27,7 @@ class Rules:
     max_turn_s: float = 120.0
     max_prepare_s: float = 30.0
     idle_timeout_s: float | None = None
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Speech:
 
     `heard_pause` is the pause whose decode gave `text`, `complete`, `hints` and `noise`; 0 while only partials came.
     `held_s` is until when this pause is not taken for the end, as voice may be about to begin again; `voice` is what
-    the turn's sound said of it, `reason` why the turn was taken to be over. `spoken` is false for words that were
-    typed, or said before: there is no audio that could go on.
+    the turn's sound said of it (asked for at the pause `judged_pause`), `reason` why the turn was taken to be over.
+    `spoken` is false for words that were typed, or said before: there is no audio that could go on.
     """
 
     turn: str
@@ -55,6 +56,7 @@ class Speech:
     hints: Hints = field(default_factory=Hints)
     voice: float | None = None
     held_s: float = 0.0
+    judged_pause: int = 0
     noise: bool = False
     overlap: Overlap = Overlap.NONE
     spoken: bool = True

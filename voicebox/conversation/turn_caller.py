@@ -30,6 +30,8 @@ Effects = list[f.Effect]
 
 _STIR_S = 0.05
 """One frame and some: by then it is known whether a frame of voice was the first of more."""
+_JUDGED_S = 0.064
+"""How long a pause lasts before its sound is judged: most breaks in the voice are consonants, and over by then."""
 _FIRST_WORDS_S = 0.8
 """Sounds up to this long that were no words may be the first word of a sentence."""
 
@@ -72,6 +74,8 @@ def voice_paused(state: State, last_s: float, now: float, rules: Rules, effects:
     effects.append(f.Decode(speech.turn, f.Kind.PAUSE, speech.pause))
     if rules.server_vad:
         effects.append(f.WakeAt(_deadline(state, speech, rules)))
+        if rules.judged:
+            effects.append(f.WakeAt(last_s + _JUDGED_S))
     return replace(state, caller=speech)
 
 
@@ -282,6 +286,11 @@ def configured(state: State, rules: Rules, effects: Effects) -> None:
             effects.append(f.WakeAt(closed_s + rules.max_prepare_s))
 
 
+def _to_be_judged(speech: Speech, now: float, rules: Rules) -> bool:
+    asked = speech.judged_pause == speech.pause
+    return rules.judged and rules.server_vad and speech.paused and not asked and now >= speech.last_voice_s + _JUDGED_S
+
+
 def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> State:
     """What is due by now: the end of a pause, of a turn that lasts too long, of an answer that does not come."""
     match state.caller:
@@ -290,6 +299,9 @@ def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> Sta
         case Speech() as speech if rules.server_vad and speech.paused and now >= _deadline(state, speech, rules):
             speech = replace(speech, reason=_wait(state, speech, rules).reason)
             return _close(state, speech, now, rules, effects)
+        case Speech() as speech if _to_be_judged(speech, now, rules):
+            effects.append(f.Judge(speech.turn, speech.pause))
+            return replace(state, caller=replace(speech, judged_pause=speech.pause))
         case Closing(speech, closed_s) if now >= closed_s + rules.max_prepare_s:
             if state.caller.text is None:
                 return _drop(state, speech.turn, "no_speech", now, rules, effects)
