@@ -417,3 +417,29 @@ async def test_a_question_whose_skill_is_gone_is_forgotten() -> None:
     model.next = ("other.do", 0.9, 0.9)
     later = await reflex.understand("do the new", dialog=dialog, session="s", now=NOW)
     assert later.intent == "other.do"
+
+
+async def test_what_can_still_be_added_follows_what_was_said_last(talk: Conversation) -> None:
+    bare = await talk.hear("get me a large latte", "coffee.order")
+    assert set(bare.addable) == {"milkAmount", "sugarAmount"}
+    milk = await talk.hear("get me a latte with whole milk", "coffee.order")
+    assert milk.addable == ("sugarAmount",)
+    both = await talk.hear("get me a latte with whole milk and brown sugar", "coffee.order")
+    assert both.addable == ()
+    assert (await talk.hear("what is the meaning of life")).addable == ()
+
+
+async def test_a_request_that_could_go_on_is_as_complete_as_the_model_says(talk: Conversation) -> None:
+    heard = await talk.hear("turn off", "home.light_off", complete=0.02)
+    assert heard.in_scope
+    assert heard.complete == pytest.approx(0.02)
+
+
+async def test_a_short_answer_to_what_the_assistant_asked_is_complete(talk: Conversation) -> None:
+    talk.dialog = Dialog(last_reply="Interesting. Do you like tea?")
+    yes = await talk.hear("Yes.", complete=0.3)
+    assert (yes.answers, yes.complete) == (True, pytest.approx(0.95))
+    other = await talk.hear("Yes, but", complete=0.3)
+    assert not other.answers
+    talk.dialog = Dialog(last_reply="I like tea.")
+    assert not (await talk.hear("Yes.", complete=0.3)).answers

@@ -151,7 +151,7 @@ class _Bench:
                     wrong[name] += await self._went_wrong(self._conditions[name], number, row, audio, hasty)
                 recognizer.forget()
                 progress.advance(task)
-        self._report(recognizer.name, wrong)
+        self.report(recognizer.name, wrong)
 
     def _listener(self, recognizer: Recognizer, parts: Understanders, policy: EndpointPolicy) -> Listener:
         rules, tail_s = Rules(endpoint=policy), _PATIENT_MS / 1000 + 0.5
@@ -211,7 +211,8 @@ class _Bench:
             families["words + voice"] = [(name, by_words(policy, voice=True)) for name, policy in paces]
         return families
 
-    def _report(self, model: str, wrong: Mapping[str, int]) -> None:
+    def report(self, model: str, wrong: Mapping[str, int]) -> None:
+        """Print the figures, given how many cut-offs of each condition were misunderstood."""
         everything = _Condition("all", [take for c in self._conditions.values() for take in c.takes])
         conditions = [*self._conditions.values(), *([everything] if self._pauses else [])]
         summary: dict[str, Any] = {"conditions": {}}
@@ -266,8 +267,9 @@ class _Bench:
             if (plain := figures.get(f"plain_vad_{name}")) is not None:
                 lines.append(f"  plain VAD of {plain['fixed_ms']} ms: {plain['cut_offs']:.1%} cut off")
         for family, line in curves.items():
-            lines.append(f"  {family}: " + "; ".join(f"{setting} → {point}" for setting, point in line))
-        self._out.console.print("\n".join(lines))
+            lines.append(f"  [dim]{family}[/]")
+            lines += [f"    {setting:>8}  {point}" for setting, point in line]
+        self._out.console.print("\n".join(lines), soft_wrap=True)
 
     def _plot(self, name: str, curves: Mapping[str, Sequence[tuple[str, Point]]], point: Point) -> None:
         drawn = []

@@ -111,7 +111,7 @@ class TurnVoter:
             older = self._waiting.pop(session, None)
             if older is not None:
                 older.cancel()
-            if len(self._waiting) >= self._most:
+            if sum(not future.done() for future in self._waiting.values()) >= self._most:
                 raise EngineError("the turn model has too much to do")
             future = self._waiting[session] = self._thread.submit(self._model.probability, audio)
         future.add_done_callback(lambda done: self._answered(session, done))
