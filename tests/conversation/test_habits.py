@@ -52,6 +52,7 @@ def test_stops_of_consonants_are_no_pauses() -> None:
 def test_who_speaks_before_anybody_could_react_had_been_cut_off() -> None:
     ended = Habits().ended(spoke_s=10.0, now=10.4)
     assert ended.opened(10.6).pace > ended.pace
+    assert ended.opened(10.41).pace > ended.pace, "however short the pause"
     assert ended.opened(10.9) == ended
 
 

@@ -35,7 +35,7 @@ _VOICE_ALONE, _VOICE_BIAS = 0.5, 0.1
 _SURE, _SURELY_NOT = 0.75, 0.45
 """Probabilities from which on the wait is the shortest, and the longest."""
 
-_DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING, _OPEN_SLOTS = 0.1, 0.3, 0.35, 0.6, 0.5, 0.68
+_DANGLING, _HESITATING, _DICTATING, _OPENER, _MISSING, _OPEN_SLOTS = 0.1, 0.3, 0.35, 0.6, 0.5, 0.71
 """Most that the probability of completeness can be then."""
 _ANSWER = 0.9
 """Least that it is then."""

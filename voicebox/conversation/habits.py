@@ -13,6 +13,7 @@ _SHORTEST_MS = 200.0
 """Pauses below this are breaths and stops of consonants, and end no turn."""
 _UP, _DOWN = 0.35, 0.1
 """How fast the estimate follows longer pauses, and shorter ones: who was cut off once is not to be cut off again."""
+_CUT_OFF = 1.5
 _REACTION_S = 0.25
 """Nobody answers a reply sooner than this after it began: who speaks by then was not done."""
 
@@ -48,7 +49,8 @@ class Habits:
         """A new turn began at `at_s`: if too soon to be an answer to anything, the last one had been cut off."""
         if at_s > self.committed_s + _REACTION_S:
             return self
-        return self.went_on((at_s - self.spoke_s) * 1000)
+        # However short the pause was, the wait was shorter: the estimate must rise.
+        return self.went_on(max((at_s - self.spoke_s) * 1000, _CUT_OFF * self.inner_ms))
 
     def ended(self, spoke_s: float, now: float) -> Habits:
         """The turn was committed at `now`; its voice had ended at `spoke_s`. Without a pause inside it waits shrink."""
