@@ -30,6 +30,7 @@ RULES = st.builds(
     server_vad=st.booleans(),
     interruptible=st.booleans(),
     idle_timeout_s=st.sampled_from([None, 0.5, 5.0]),
+    judged=st.booleans(),
 )
 
 
@@ -60,6 +61,14 @@ class Conversation(RuleBasedStateMachine):
     def pause(self, ago: float) -> None:
         self.voiced = False
         self.m.tell(f.VoicePaused(max(0.0, self.m.now - ago)))
+
+    @rule()
+    def voice_stirs(self) -> None:
+        self.m.tell(f.Stirred())
+
+    @rule(done=st.floats(0, 1), pause=st.integers(0, 4))
+    def sound_is_judged(self, done: float, pause: int) -> None:
+        self.m.tell(f.Voted(self.turn, pause, done))
 
     @rule(text=TEXTS, overlap=OVERLAPS)
     def partial(self, text: str, overlap: Overlap) -> None:
@@ -156,6 +165,7 @@ class Conversation(RuleBasedStateMachine):
                 f.Heard(over, kind, 1, text, 1.0),
                 f.ReplyReady(over),
                 f.NothingToSay(over),
+                f.Voted(over, 1, 0.5),
                 f.ReplyFailed(over, "late"),
             ):
                 assert self.m.tell(fact) == ()

@@ -282,6 +282,8 @@ def configured(state: State, rules: Rules, effects: Effects) -> None:
             effects.append(f.WakeAt(speech.started_s + rules.max_turn_s))
             if speech.paused and rules.server_vad:
                 effects.append(f.WakeAt(_deadline(state, speech, rules)))
+                if rules.judged and speech.judged_pause != speech.pause:
+                    effects.append(f.WakeAt(speech.last_voice_s + _JUDGED_S))
         case Closing(_, closed_s):
             effects.append(f.WakeAt(closed_s + rules.max_prepare_s))
 
