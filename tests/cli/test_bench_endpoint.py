@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebox.cli.bench_endpoint import _Bench, add_arguments
-from voicebox.cli.bench_endpoint_cases import room_tone, split_points, with_pause
+from voicebox.cli.bench_endpoint_cases import Remembering, room_tone, split_points, with_pause
 from voicebox.cli.bench_endpoint_plot import Curve, curves_png
 from voicebox.cli.bench_endpoint_sweep import (
     Take,
@@ -26,7 +27,7 @@ from voicebox.cli.bench_endpoint_sweep import (
 from voicebox.cli.listening import HeardPause
 from voicebox.cli.main import _Parser, main
 from voicebox.conversation.endpoint import EndpointPolicy, Hints, Said
-from voicebox.stt.types import Audio, Word
+from voicebox.stt.types import Audio, Clip, Hypothesis, Word
 
 RATE = 16_000
 POLICY = EndpointPolicy(eagerness="medium")
@@ -80,6 +81,30 @@ def test_the_pause_sounds_like_the_room_and_is_as_long_as_asked() -> None:
 @given(st.integers(0, 20_000), st.integers(1, 20_000))
 def test_room_tone_has_any_length(samples: int, wanted: int) -> None:
     assert room_tone(np.ones(samples, np.float32), wanted).shape == (wanted,)
+
+
+class Counting:
+    """Counts what it decodes."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.decoded = 0
+
+    def decode(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        self.decoded += len(clips)
+        return [Hypothesis(clip.prompt, 0.0, 0.0, "en", 1.0, 1.0) for clip in clips]
+
+
+def test_equal_audio_is_decoded_once_until_the_next_recording() -> None:
+    counting = Counting()
+    memory = Remembering(counting)
+    clips = [Clip(tone(0.1)), Clip(tone(0.1).copy()), Clip(tone(0.1), prompt="x"), Clip(tone(0.2))]
+    assert [h.text for h in memory.decode(clips)] == ["", "", "x", ""]
+    assert (counting.decoded, memory.name) == (3, "counting")
+    memory.forget()
+    memory.decode(clips[:1])
+    assert counting.decoded == 4
 
 
 # Policies

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from voicebox.audio.files import read_audio
-from voicebox.cli.bench_endpoint_cases import split_points, with_pause
+from voicebox.cli.bench_endpoint_cases import Remembering, split_points, with_pause
 from voicebox.cli.bench_endpoint_plot import Curve, curves_png
 from voicebox.cli.bench_endpoint_sweep import (
     Decide,
@@ -33,11 +32,11 @@ from voicebox.cli.manifest import Row, align_labels, limited, read_manifest
 from voicebox.cli.output import Output, add_json_flag
 from voicebox.cli.parts import Understanders, build_recognizer
 from voicebox.config import load_settings
-from voicebox.conversation.endpoint import EndpointPolicy
+from voicebox.conversation.endpoint import Eagerness, EndpointPolicy
 from voicebox.conversation.states import Rules
 from voicebox.engines import find_turn_model
 from voicebox.errors import ConfigError
-from voicebox.stt.types import Audio, Clip, Hypothesis, Recognizer
+from voicebox.stt.types import Audio, Clip, Recognizer
 from voicebox.vad.silero import SileroVad
 from voicebox.vad.smart_turn import SmartTurn
 
@@ -47,6 +46,7 @@ _PATIENT_MS = 4000
 """The wait under which recordings are heard once: longer than any pause that is judged."""
 _SILENCES_MS = (*range(200, 1000, 100), 1000, 1200, 1500)
 _PACES = (0.5, 0.6, 0.75, 0.9, 1.0, 1.2, 1.5, 2.0)
+_EAGERNESS: tuple[Eagerness, ...] = ("low", "medium", "high", "auto")
 _GOAL = (350.0, 0.05)
 _NATURAL = "natural"
 
@@ -84,30 +84,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Remembering:
-    """A recogniser that decodes equal audio once: what was said before a pause does not depend on its length."""
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
-        self._known: dict[tuple[bytes, str], Hypothesis] = {}
-
-    @property
-    def name(self) -> str:
-        return self._recognizer.name
-
-    def decode(self, clips: Sequence[Clip]) -> list[Hypothesis]:
-        return [self._decode(clip) for clip in clips]
-
-    def _decode(self, clip: Clip) -> Hypothesis:
-        key = hashlib.sha1(clip.audio.tobytes()).digest(), f"{clip.word_times} {clip.retry_until_s} {clip.prompt}"
-        if key not in self._known:
-            (self._known[key],) = self._recognizer.decode([clip])
-        return self._known[key]
-
-    def forget(self) -> None:
-        self._known.clear()
-
-
 @dataclass
 class _Condition:
     """Recordings as they are, or with pauses of one length put in."""
@@ -138,7 +114,7 @@ class _Bench:
         self._meanings: dict[str, str] = {}
 
     async def run(self) -> None:
-        recognizer = _Remembering(build_recognizer(self._args.model))
+        recognizer = Remembering(build_recognizer(self._args.model))
         with Understanders.build() as parts, self._out.progress() as progress:
             self._meanings = align_labels(self._rows, parts.skills.intents(self._skills))
             patient = self._listener(recognizer, parts, EndpointPolicy(fixed_ms=_PATIENT_MS))
@@ -209,6 +185,8 @@ class _Bench:
         if self._judge is not None:
             families["voice"] = [(name, by_voice(policy)) for name, policy in paces]
             families["words + voice"] = [(name, by_words(policy, voice=True)) for name, policy in paces]
+        eager = [(name, replace(self._policy, eagerness=name)) for name in _EAGERNESS]
+        families["eagerness"] = [(name, by_words(policy, voice=self._judge is not None)) for name, policy in eager]
         return families
 
     def report(self, model: str, wrong: Mapping[str, int]) -> None:
@@ -274,6 +252,8 @@ class _Bench:
     def _plot(self, name: str, curves: Mapping[str, Sequence[tuple[str, Point]]], point: Point) -> None:
         drawn = []
         for family, line in curves.items():
+            if family == "eagerness":
+                continue
             points = [(at.mean_ms, at.cut_offs) for _, at in line if at.mean_ms is not None]
             mark = point.mean_ms is not None and family == ("words" if self._judge is None else "words + voice")
             drawn.append(Curve(family, points, [(point.mean_ms or 0.0, point.cut_offs)] if mark else []))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from voicebox.stt.types import SAMPLE_RATE, Audio, Word
+from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Hypothesis, Recognizer, Word
 
-__all__ = ["room_tone", "split_points", "with_pause"]
+__all__ = ["Remembering", "room_tone", "split_points", "with_pause"]
 
 _WINDOW = SAMPLE_RATE // 5
 _SEARCH = SAMPLE_RATE // 10
@@ -51,6 +52,33 @@ def with_pause(audio: Audio, at: int, pause_ms: int) -> Audio:
     if len(after) >= _FADE:
         after[:_FADE] *= fade[::-1]
     return np.concatenate((before, room_tone(audio, round(pause_ms / 1000 * SAMPLE_RATE)), after))
+
+
+class Remembering:
+    """A recogniser that decodes equal audio once: what was said before a pause does not depend on its length."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self._known: dict[tuple[bytes, str], Hypothesis] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._recognizer.name
+
+    def decode(self, clips: Sequence[Clip]) -> list[Hypothesis]:
+        """Recognise clips, or remember what they were."""
+        return [self._decode(clip) for clip in clips]
+
+    def _decode(self, clip: Clip) -> Hypothesis:
+        key = hashlib.sha1(clip.audio.tobytes()).digest(), f"{clip.word_times} {clip.retry_until_s} {clip.prompt}"
+        if key not in self._known:
+            (self._known[key],) = self._recognizer.decode([clip])
+        return self._known[key]
+
+    def forget(self) -> None:
+        """The next recording comes."""
+        self._known.clear()
 
 
 def _energy(audio: Audio) -> float:
