@@ -90,6 +90,44 @@ def hear(recognizer: ReadingRecognizer, *parts: Audio, bias: bool = True) -> Ses
     return asyncio.run(listener.hear(np.concatenate(parts)))
 
 
+class Judge:
+    """Says how long a turn was, in tenths of seconds, as a share."""
+
+    def probability(self, audio: Audio) -> float:
+        return round(len(audio) / RATE / 10, 2)
+
+
+def test_pauses_are_kept_with_what_was_known_in_them() -> None:
+    skills = default_registry(Household())
+    reflex = Reflex(skills, OrderModel(), Lexicon.of(skills.intents()))
+    recognizer = ReadingRecognizer(["get me a latte with", "soy milk"])
+    listener = Listener(
+        LoudnessVad(), recognizer, reflex, skills=("coffee",), partials=False, judge=Judge(), tail_s=3.0
+    )
+    session = asyncio.run(listener.hear(np.concatenate((burst(1, 0.8), pause(0.8), burst(2, 0.8)))))
+    first, last = session.pauses
+    assert (first.text, last.text) == ("get me a latte with", "get me a latte with soy milk")
+    assert first.spoke_s == pytest.approx(0.8, abs=0.05)
+    assert first.noticed_s == pytest.approx(first.spoke_s + 0.032, abs=0.001)
+    assert first.resumed_s is not None
+    assert first.resumed_s - first.spoke_s == pytest.approx(0.8, abs=0.05), "when the first voiced frame was heard"
+    assert last.resumed_s is None
+    assert (first.hints.said, last.hints.said) == ("extendable", "extendable")
+    assert first.done is not None
+    assert last.done is not None
+    assert first.done < last.done
+    assert session.turns[0].reason.endswith("+pace"), "the caller is known to pause by then"
+    # Without partials each pause is decoded once, and the first one twice: first without knowing what to expect.
+    assert len(recognizer.prompts) == 3
+    assert recognizer.prompts[0] == ""
+    assert recognizer.prompts[1]
+
+
+def test_without_a_judge_nothing_is_known_of_the_sound() -> None:
+    session = hear(ReadingRecognizer(["get me a large latte"]), burst(1))
+    assert [p.done for p in session.pauses] == [None]
+
+
 def values(session: Session) -> dict[str, object]:
     return {name: slot.value for name, slot in session.request.slots.items()} if session.request else {}
 

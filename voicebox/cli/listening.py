@@ -26,14 +26,14 @@ from voicebox.skills.types import Dialog, Request, Understanding
 from voicebox.stt.types import SAMPLE_RATE, Audio, Clip, Recognizer
 from voicebox.vad.types import FRAME_SAMPLES, VoiceActivityDetector
 
-__all__ = ["HeardPause", "Listener", "Session", "Turn", "TurnJudge"]
+__all__ = ["HeardPause", "Listener", "Session", "SoundJudge", "Turn"]
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 _TAIL_S = 2.5
 """Silence after a recording, as a caller who waits for an answer leaves it: longer than the longest endpoint wait."""
 
 
-class TurnJudge(Protocol):
+class SoundJudge(Protocol):
     """Tells from the sound of a turn whether it is over (`vad/smart_turn.py`)."""
 
     def probability(self, audio: Audio) -> float:
@@ -101,7 +101,7 @@ class Listener:
         bias: bool = True,
         rules: Rules | None = None,
         partials: bool = True,
-        judge: TurnJudge | None = None,
+        judge: SoundJudge | None = None,
         tail_s: float = _TAIL_S,
     ) -> None:
         self.vad = vad
