@@ -39,6 +39,7 @@ _BENCHMARKS = {
     "speech": "word error rate and command acceptance on recordings",
     "intent": "intents, slots and out-of-scope detection on texts",
     "stt": "how fast Whisper models encode and decode, by context and batch",
+    "languages": "how often Whisper finds the language that is spoken",
     "endpoint": "how often speakers are cut off, and how long they wait",
     "turn": "voice-to-voice latency through the whole server",
     "chat": "what the small tier answers, and how fast",

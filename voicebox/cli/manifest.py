@@ -20,7 +20,7 @@ _ENOUGH = 0.95
 class Row:
     """One recording: with `intent` and `slots` it is a command, with `text` a transcript; `text` "" is no speech.
 
-    `speaker` is empty where nobody says who speaks.
+    `speaker` and `language` (a code such as "en") are empty where nobody says them.
     """
 
     path: Path
@@ -28,6 +28,7 @@ class Row:
     intent: str | None = None
     slots: Mapping[str, Any] = field(default_factory=dict)
     speaker: str = ""
+    language: str = ""
 
 
 def read_manifest(folder: Path) -> list[Row]:
@@ -49,7 +50,8 @@ def read_manifest(folder: Path) -> list[Row]:
         try:
             data = json.loads(line)
             path, slots = folder / data["path"], dict(data.get("slots") or {})
-            row = Row(path, data.get("text"), data.get("intent"), slots, str(data.get("speaker") or ""))
+            speaker, language = str(data.get("speaker") or ""), str(data.get("language") or "")
+            row = Row(path, data.get("text"), data.get("intent"), slots, speaker, language)
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"Line {number} of {file} is no manifest row ({error})") from error
         if row.text is not None or row.intent is not None:

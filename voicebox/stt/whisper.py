@@ -140,6 +140,11 @@ class WhisperRecognizer:
         return self._name
 
     @property
+    def multilingual(self) -> bool:
+        """Whether it knows other languages than English."""
+        return bool(self._model.multilingual)
+
+    @property
     def device(self) -> str:
         """Where it runs: "cpu" or "cuda"."""
         return self._model.device
