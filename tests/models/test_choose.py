@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from voicebox.errors import ModelError
-from voicebox.models.choose import Measured, capacity, choose_stt
+from voicebox.models.choose import PAUSE_LIMIT_MS, Measured, capacity, choose_stt
 
 MANY = ("multilingual",)
 
@@ -14,9 +14,9 @@ def _choose(base_ms: float, tiny_ms: float, *, cores: int = 2, language: str = "
 
 
 def test_the_best_that_keeps_up_is_taken() -> None:
-    assert _choose(200, 80) == "base"
-    assert _choose(250, 80) == "base"
-    assert _choose(251, 80) == "tiny.en"
+    assert _choose(120, 80) == "base"
+    assert _choose(PAUSE_LIMIT_MS, 80) == "base"
+    assert _choose(PAUSE_LIMIT_MS + 1, 80) == "tiny.en"
 
 
 def test_if_none_keeps_up_the_fastest_is_taken() -> None:
