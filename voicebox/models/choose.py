@@ -10,8 +10,8 @@ from voicebox.errors import ModelError
 __all__ = ["PAUSE_LIMIT_MS", "Capacity", "Choice", "Measured", "capacity", "choose_stt"]
 
 PAUSE_LIMIT_MS = 170.0
-"""What decoding 3 s of speech may take at one thread: the shortest wait at the end of a turn (200 ms), less the frame by
-which the pause is noticed. A decode that takes longer keeps every caller waiting."""
+"""What decoding 3 s of speech may take at one thread: the shortest wait at the end of a turn (200 ms), less the frame
+by which the pause is noticed. A decode that takes longer keeps every caller waiting."""
 
 
 @dataclass(frozen=True, slots=True)
