@@ -28,6 +28,23 @@ def test_jitter_is_no_gap_and_silence_on_the_wire_is() -> None:
     assert clock.advance(3.0, 0.1) == pytest.approx(2.85)
 
 
+def test_audio_in_blocks_does_not_hold_time_back() -> None:
+    clock = SessionClock(0.0)
+    # Frames of 32 ms out of blocks of 20 ms: each is complete up to 16 ms late.
+    arrivals = (0.04, 0.08, 0.1, 0.14, 0.16, 0.2, 0.24, 0.26, 0.3, 0.32)
+    for frame, wall in enumerate(arrivals, start=1):
+        assert clock.advance(wall, 0.032) == pytest.approx(0.032 * frame)
+        if frame >= 5:
+            assert clock.now(wall) == pytest.approx(wall)
+
+
+def test_a_delay_that_stays_is_followed_after_a_second() -> None:
+    clock = SessionClock(0.0)
+    for frame in range(1, 61):
+        clock.advance(0.1 * frame + (0.15 if frame > 20 else 0.0), 0.1)
+    assert clock.now(6.15) == pytest.approx(6.0)
+
+
 def test_when_audio_stops_the_wall_clock_goes_on() -> None:
     clock = SessionClock(0.0)
     clock.advance(1.0, 1.0)
