@@ -26,7 +26,7 @@ from voicebox.vad.types import VadStream
 T = TypeVar("T")
 E = TypeVar("E")
 
-VOICE = np.full(512, 0.5, np.float32)
+VOICE = np.random.default_rng(0).uniform(-0.5, 0.5, 512).astype(np.float32)
 SILENCE = np.zeros(512, np.float32)
 RATE = 16_000
 
@@ -132,8 +132,9 @@ class ToneSpeaker:
             return future
         words = phrase.split()
         step = RATE // 10
+        tone = 0.1 * np.sin(2 * np.pi * 440 / RATE * np.arange(step * len(words)))
         spoken = tuple(SpokenWord(word, i * step, (i + 1) * step) for i, word in enumerate(words))
-        future.set_result(SpokenPhrase(phrase, np.full(step * len(words), 0.1, np.float32), RATE, spoken, 1.0))
+        future.set_result(SpokenPhrase(phrase, tone.astype(np.float32), RATE, spoken, 1.0))
         return future
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from voicebox.conversation import facts as f
-from voicebox.conversation.states import Closing, Quiet, Rules, Silent, Speaking, Speech, State
+from voicebox.conversation.states import Closing, Held, Quiet, Rules, Silent, Speaking, Speech, State
 from voicebox.conversation.turn import step
 
 __all__ = ["Checked"]
@@ -42,6 +42,8 @@ class Checked:
     heard: dict[tuple[str, int], str] = field(default_factory=dict)
     speaking: str | None = None
     ducked: bool = False
+    held: bool = False
+    noticed: set[str] = field(default_factory=set)
     replies: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
     announced: list[str] = field(default_factory=list)
@@ -106,6 +108,11 @@ class Checked:
                 assert turn not in self.ended, f"{turn} was opened again after its end"
                 assert not self.open_turns, f"{turn} was opened while {self.open_turns} was open"
                 self.open_turns[turn] = self.now
+            case f.Noticed(turn):
+                assert turn in self.open_turns
+                assert turn not in self.typed, "the client knows what it has typed"
+                assert turn not in self.noticed, f"{turn} was told of twice"
+                self.noticed.add(turn)
             case f.Decode(turn):
                 assert turn in self.open_turns
                 self.decodes.append(effect)
@@ -138,6 +145,7 @@ class Checked:
             case f.Commit(turn, text):
                 assert turn in self.open_turns, f"{turn} was committed without being open"
                 assert effect.closed_s <= self.now
+                assert turn in self.noticed | self.typed, f"{turn} was committed before the client knew of it"
                 del self.open_turns[turn]
                 assert turn not in self.ended
                 self.ended.add(turn)
@@ -157,9 +165,23 @@ class Checked:
                 self._check_start(reply, turn, text)
             case f.StopReply(reply) | f.FinishReply(reply):
                 assert self.speaking == reply, f"{reply} ended without being spoken"
-                self.speaking, self.ducked = None, False
+                assert not (self.held and isinstance(effect, f.FinishReply)), "a held reply was played to its end"
+                self.speaking, self.ducked, self.held = None, False, False
+            case f.HoldReply(reply):
+                assert self.speaking == reply
+                assert not self.held, "held twice"
+                assert self.rules.interruptible
+                assert self.open_turns.keys() <= self.noticed, "silent, and the client was not told why"
+                self.held, self.ducked = True, False
+            case f.ResumeReply(reply, next_reply):
+                assert self.speaking == reply
+                assert self.held, "went on without being held"
+                assert next_reply not in self.replies
+                self.replies.add(next_reply)
+                self.speaking, self.held, self.played_until = next_reply, False, self.now
             case f.Duck(reply):
                 assert self.speaking == reply
+                assert not self.held
                 assert not self.ducked, "ducked twice"
                 self.ducked = True
             case f.Unduck(reply):
@@ -219,7 +241,14 @@ class Checked:
         assert isinstance(assistant, Silent) == (self.speaking is None)
         if isinstance(assistant, Speaking):
             assert assistant.reply == self.speaking
+            assert not self.held
             assert (assistant.ducked_s is not None) == self.ducked
+        if isinstance(assistant, Held):
+            assert assistant.reply == self.speaking
+            assert self.held
+            assert self.open_turns, "held, and nobody speaks"
+        if isinstance(assistant, Silent):
+            assert self.open_turns.keys() <= self.noticed | self.typed, "the client does not know who speaks"
         assert len(self.state.waiting) <= 8
         assert self.state.quiet == (self.speaking is None and not self.open_turns and not self.state.waiting)
         if isinstance(caller, Quiet) and isinstance(assistant, Silent):

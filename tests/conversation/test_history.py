@@ -79,3 +79,13 @@ def test_the_window_is_bounded_whatever_is_cut(actions: list[tuple[str, int, str
         assert len(lines) <= 4
         assert sum(len(line.text) for line in lines) <= 30
         assert all(line.text == line.text.strip() != "" for line in lines)
+
+
+def test_what_the_assistant_said_in_pieces_is_one_line() -> None:
+    history = History()
+    history.add("t", "user", "weather?")
+    history.add("r1", "assistant", "It is")
+    history.add("r2", "assistant", "sunny.")
+    history.add("t2", "user", "thanks")
+    assert [line.text for line in history.merged()] == ["weather?", "It is sunny.", "thanks"]
+    assert [line.text for line in history.merged(without="t2")] == ["weather?", "It is sunny."]

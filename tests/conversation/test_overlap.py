@@ -47,3 +47,9 @@ def test_any_run_of_what_is_said_is_an_echo(words: list[str]) -> None:
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_gets_a_verdict(heard: str, playing: str) -> None:
     assert judge(heard, playing) in Overlap
+
+
+@pytest.mark.parametrize("heard", ["yes", "okay", "mm-hm", "yeah sure"])
+def test_after_a_question_a_listeners_noise_is_the_answer(heard: str) -> None:
+    assert judge(heard, "Shall I set a timer for it?") is Overlap.INTERRUPTION
+    assert judge(heard, "I set a timer for it.") is Overlap.BACKCHANNEL

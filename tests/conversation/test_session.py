@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from tests.conversation.call import SILENCE, VOICE, Call, ScriptedChat
+from tests.conversation.call import RATE, SILENCE, VOICE, Call, ScriptedChat
 from voicebox.conversation import events as e
 from voicebox.conversation.ports import SessionOptions
 from voicebox.errors import EngineError, VoiceboxError
@@ -124,6 +124,30 @@ async def test_a_listeners_noise_and_the_own_echo_do_not_interrupt(call: Call, t
     assert not call.seen(e.Interrupted)
     assert [drop.reason for drop in call.seen(e.TurnDropped)] == [reason]
     assert [duck.on for duck in call.seen(e.Ducked)] == [True, False]
+
+
+async def test_a_reply_that_was_broken_off_for_a_listeners_noise_goes_on_from_the_cut_word(call: Call) -> None:
+    await call.speak("tell me one two three four five six seven eight nine ten")
+    await call.wait(0.75)
+    call.stt.hold = True
+    await call.speak("mm hm yeah", 0.45)
+    (broken,) = call.seen(e.Interrupted)
+    assert len(call.seen(e.SpeechStarted)) == 2
+    call.stt.release()
+    await call.wait(0.1)
+    first, second = call.seen(e.ReplyStarted)
+    assert first.turn == second.turn == "turn_1"
+    rest = "".join(text.text for text in call.seen(e.ReplyText) if text.reply == second.reply)
+    assert f"{broken.heard_text} {rest}" == "Okay. tell me one two three four five six seven eight nine ten"
+    sent = sum(len(audio.audio) for audio in call.seen(e.ReplyAudio) if audio.reply == second.reply)
+    assert sent == len(rest.split()) * RATE // 10
+    await call.wait(1.5)
+    assert [drop.reason for drop in call.seen(e.TurnDropped)] == ["backchannel"]
+    assert [done.status for done in call.seen(e.ReplyDone)] == ["completed", "completed"]
+    await call.speak("say that again")
+    await call.wait(0.5)
+    said = call.session._history.merged()
+    assert [line.text for line in said][1] == "Okay. tell me one two three four five six seven eight nine ten"
 
 
 async def test_small_talk_goes_to_the_instruct_model_phrase_by_phrase() -> None:

@@ -47,7 +47,7 @@ def _reply(m: Checked, seconds: float = 2.0) -> str:
 
 def test_a_turn_from_first_word_to_last_sound() -> None:
     m = Checked()
-    assert _kinds(m.tell(f.VoiceStarted(0.0))) == ["Opened"]
+    assert _kinds(m.tell(f.VoiceStarted(0.0))) == ["Opened", "Noticed"]
     m.advance(0.5)
     assert m.tell(f.Heard("turn_1", f.Kind.PARTIAL, 0, "what time")) == (f.Speculate("turn_1", "what time", False),)
     m.advance(0.5)
@@ -202,11 +202,80 @@ def test_a_cough_is_forgiven() -> None:
 def test_a_listener_and_an_echo_take_no_turn(overlap: Overlap, reason: str) -> None:
     m = Checked()
     reply = _reply(m, seconds=5.0)
-    _say(m, "yeah", overlap=overlap)
+    m.tell(f.VoiceStarted(m.now))
+    assert m.ducked
+    m.advance(0.2)
+    m.tell(f.VoicePaused(m.now))
+    m.advance(0.06)
+    _decoded(m, "yeah", overlap=overlap)
+    assert not m.ducked
     m.advance(1.0)
     assert m.speaking == reply
-    assert not m.ducked
     assert _of(tuple(m.effects), f.Drop) == [f.Drop("turn_2", reason)]
+    assert "turn_2" not in m.noticed
+
+
+@pytest.mark.parametrize(("overlap", "reason"), [(Overlap.BACKCHANNEL, "backchannel"), (Overlap.ECHO, "echo")])
+def test_a_reply_that_was_broken_off_for_nothing_goes_on(overlap: Overlap, reason: str) -> None:
+    m = Checked()
+    reply = _reply(m, seconds=5.0)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.24)
+    assert not m.held
+    m.advance(0.02)
+    assert m.held
+    assert "turn_2" in m.noticed
+    m.tell(f.VoicePaused(m.now))
+    m.advance(0.06)
+    decode = m.decodes.pop()
+    effects = m.tell(f.Heard(decode.turn, decode.kind, decode.pause, "yeah yeah", 1.0, overlap=overlap))
+    assert f.ResumeReply(reply, "reply_2") in effects
+    assert m.speaking == "reply_2"
+    m.advance(2.0)
+    assert m.speaking == "reply_2"
+    assert _of(tuple(m.effects), f.Drop) == [f.Drop("turn_2", reason)]
+
+
+def test_a_noise_breaks_a_reply_off_and_it_goes_on() -> None:
+    m = Checked()
+    reply = _reply(m, seconds=5.0)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.3)
+    assert m.held
+    m.tell(f.VoicePaused(m.now))
+    _decoded(m, "")
+    m.advance(2.0)
+    assert f.ResumeReply(reply, "reply_2") in m.effects
+    assert m.speaking == "reply_2"
+
+
+def test_a_voice_that_goes_on_without_words_is_an_interruption() -> None:
+    m = Checked()
+    reply = _reply(m, seconds=5.0)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.7)
+    assert f.StopReply(reply, "interrupted") in m.effects
+    assert m.speaking is None
+
+
+def test_a_client_that_cuts_what_it_plays_leaves_a_held_reply_held() -> None:
+    m = Checked()
+    reply = _reply(m, seconds=5.0)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.3)
+    m.tell(f.Truncated(reply))
+    assert m.held
+
+
+def test_a_reply_that_is_nearly_over_is_not_broken_off() -> None:
+    m = Checked()
+    reply = _reply(m, seconds=0.5)
+    m.tell(f.Said(reply))
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.6)
+    assert f.FinishReply(reply) in m.effects
+    assert not _of(tuple(m.effects), f.HoldReply)
+    assert "turn_2" in m.noticed
 
 
 @pytest.mark.parametrize("first", [Overlap.ECHO, Overlap.BACKCHANNEL])
@@ -214,7 +283,7 @@ def test_what_began_like_an_echo_may_be_an_interruption(first: Overlap) -> None:
     m = Checked()
     reply = _reply(m, seconds=5.0)
     m.tell(f.VoiceStarted(m.now))
-    m.advance(0.25)
+    m.advance(0.2)
     assert f.Unduck(reply) in m.tell(f.Heard("turn_2", f.Kind.PARTIAL, 0, "okay", overlap=first))
     m.advance(0.5)
     assert m.speaking == reply
@@ -310,7 +379,7 @@ def test_a_newer_question_takes_the_place_of_the_older() -> None:
 def test_speech_is_a_turn_of_its_own_and_comes_before_a_typed_question() -> None:
     m = Checked()
     m.tell(f.Asked("text_1", "hello"))
-    assert _kinds(m.tell(f.VoiceStarted(m.now))) == ["Abandon", "Commit", "Opened"]
+    assert _kinds(m.tell(f.VoiceStarted(m.now))) == ["Abandon", "Commit", "Opened", "Noticed"]
     m.advance(0.5)
     m.tell(f.VoicePaused(m.now))
     _decoded(m, "what time is it")

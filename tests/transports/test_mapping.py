@@ -10,6 +10,7 @@ from voicebox.conversation.events import (
     Ducked,
     IdleTimeout,
     Interrupted,
+    PartialTranscript,
     ReplyAudio,
     ReplyDone,
     ReplyStarted,
@@ -168,6 +169,12 @@ def test_noise_ends_what_began(wire: Wire) -> None:
             "input_audio_buffer.speech_stopped",
             "input_audio_buffer.cleared",
         ]
+
+
+def test_what_the_client_was_not_told_of_needs_no_end(wire: Wire) -> None:
+    wire.connection.emit(PartialTranscript("t", "mm-hm", ""))
+    wire.connection.emit(TurnDropped("t", "backchannel"))
+    assert names(wire.new()) == ["voicebox.partial"]
 
 
 def test_push_to_talk_has_no_speech_events_and_no_reply_of_its_own(wire: Wire) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicebox.conversation.clock import SessionClock
+from voicebox.conversation.echo import EchoDetector, Source
 from voicebox.conversation.segmenter import Segmenter, VoicePaused, VoiceStarted
 from voicebox.stt.schedule import PartialSchedule
 from voicebox.stt.stream import PreRoll
@@ -18,13 +19,16 @@ from voicebox.vad.types import FRAME_SAMPLES, VadStream
 __all__ = ["Ears"]
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+_CALLER_S = 0.2
+"""After a sound that no echo explains, what cannot be told apart is taken for the caller's for so long."""
 
 
 class Ears:
     """One session's audio input.
 
     While nobody speaks only the pre-roll is kept, so that memory stays bounded and first words are not cut. From
-    `open` on, all frames go to `utterance`, until `shut`.
+    `open` on, all frames go to `utterance`, until `shut`. While the assistant is heard, voice that its echo explains
+    is none.
 
     Args:
         vad: judges the frames.
@@ -36,6 +40,8 @@ class Ears:
         self.clock = SessionClock(wall)
         self.segmenter = Segmenter()
         self.utterance = Utterance()
+        self.echo = EchoDetector()
+        self._caller_s = 0.0
         self._vad = vad
         self._preroll = PreRoll()
         self._partial_ms = partial_ms
@@ -60,10 +66,24 @@ class Ears:
             self.utterance.append(frame)
         else:
             self._preroll.push(frame)
-        fact = self.segmenter.push(self._vad.probability(frame), end_s)
+        fact = self.segmenter.push(self._voice(frame, end_s), end_s)
         if self._open and isinstance(fact, VoiceStarted):
             self.utterance.resumed(end_s - fact.at_s)
         return end_s, fact
+
+    def _voice(self, frame: NDArray[np.float32], end_s: float) -> float:
+        """The probability that the caller speaks in a frame."""
+        probability = self._vad.probability(frame)
+        if not self.echo.audible(end_s):
+            return probability
+        source = self.echo.hear(frame, end_s)
+        if source is Source.CALLER:
+            self._caller_s = end_s
+        if end_s - self._caller_s <= _CALLER_S:
+            return probability
+        # To begin, a voice must be more than the echo; to go on, it need not be told apart.
+        doubted = source is Source.UNSURE and self.segmenter.speaking
+        return probability if doubted else 0.0
 
     def open(self) -> None:
         """A turn begins: its utterance starts with the pre-roll."""

@@ -35,6 +35,8 @@ _SPAN = 16
 """Hops of the microphone that are compared at once: 256 ms."""
 _SHORT = 6
 """Hops over which more than the echo is looked for: 96 ms."""
+_TAIL_S = 1.0
+"""The longest delay, and reverberation."""
 _DECAY = 0.6
 """Of a band's power from hop to hop, in a room with half a second of reverberation."""
 _QUIET = 1e-9
@@ -75,6 +77,7 @@ class EchoDetector:
 
     def __init__(self) -> None:
         self._played: dict[int, Powers] = {}
+        self._until_s = -1.0
         self._ref = np.zeros((_LAGS + _SPAN - 1, BANDS))
         """What was played, with reverberation, up to now."""
         self._ref_log = np.full(self._ref.shape, np.log(_QUIET))
@@ -99,14 +102,20 @@ class EchoDetector:
 
     def play(self, audio: NDArray[np.float32], rate: int, start_s: float) -> None:
         """Audio, shape `(samples,)`, at `rate` Hz will be played from `start_s` on."""
+        self._until_s = max(self._until_s, start_s + min(_AHEAD_S, len(audio) / rate))
         first, powers = grid_powers(audio[: round(_AHEAD_S * rate)], rate, start_s)
         for hop, power in enumerate(powers, start=first):
             self._played[hop] = self._played[hop] + power if hop in self._played else power
 
     def stop(self, at_s: float) -> None:
         """Nothing that was to be played after `at_s` is."""
+        self._until_s = min(self._until_s, at_s)
         last = int(at_s / HOP_S)
         self._played = {hop: power for hop, power in self._played.items() if hop <= last}
+
+    def audible(self, at_s: float) -> bool:
+        """Whether an echo may be heard: something is played, or was not long ago. Else nothing need be asked."""
+        return at_s <= self._until_s + _TAIL_S
 
     def hear(self, frame: NDArray[np.float32], end_s: float) -> Source:
         """The microphone's next frame, shape `(512,)` at 16 kHz, which ends at `end_s`."""
@@ -198,7 +207,7 @@ class EchoDetector:
             echo = 4.0 * self._ceiling * self._ref.max(axis=0)
         else:
             return 0.0
-        more = 10 * np.log10(self._mic[-_SHORT:].mean(axis=0) / (echo + 2.0 * self._floor))
+        more = 10 * np.log10((self._mic[-_SHORT:].mean(axis=0) + _QUIET) / (echo + 2.0 * self._floor))
         return float(more.clip(0.0, 15.0).mean())
 
 

@@ -26,10 +26,12 @@ __all__ = [
     "Fail",
     "FinishReply",
     "Heard",
+    "HoldReply",
     "IdleTimedOut",
     "Judge",
     "Kind",
     "NothingToSay",
+    "Noticed",
     "Nudged",
     "Opened",
     "Prepare",
@@ -37,6 +39,7 @@ __all__ = [
     "Reopen",
     "ReplyFailed",
     "ReplyReady",
+    "ResumeReply",
     "Said",
     "Speculate",
     "StartReply",
@@ -222,6 +225,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """The client may know that the caller speaks, from `at_s` on: it will stop playing what it has."""
+
+    turn: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decode:
     """Decode the turn's audio up to now; answer with `Heard`."""
 
@@ -317,6 +328,21 @@ class StopReply:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldReply:
+    """Be silent now, and keep what was not heard: it may go on."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReply:
+    """It was nothing: say the rest of the held `reply`, from the cut word on, as `next_reply`."""
+
+    reply: str
+    next_reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class FinishReply:
     """All of the reply was heard."""
 
@@ -353,6 +379,7 @@ class WakeAt:
 
 Effect = (
     Opened
+    | Noticed
     | Decode
     | Judge
     | Speculate
@@ -364,6 +391,8 @@ Effect = (
     | Fail
     | StartReply
     | StopReply
+    | HoldReply
+    | ResumeReply
     | FinishReply
     | Duck
     | Unduck

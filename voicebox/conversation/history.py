@@ -58,3 +58,16 @@ class History:
     def lines(self) -> tuple[Line, ...]:
         """Oldest first."""
         return tuple(self._lines)
+
+    def merged(self, *, without: str = "") -> tuple[Line, ...]:
+        """Oldest first, without the line of an id; what the assistant said in pieces, as nothing came of the voice
+        that broke it off, is one line."""
+        merged: list[Line] = []
+        for line in self._lines:
+            if line.id == without:
+                continue
+            if merged and line.role == merged[-1].role == "assistant":
+                merged[-1] = Line(line.id, line.role, f"{merged[-1].text} {line.text}")
+            else:
+                merged.append(line)
+        return tuple(merged)

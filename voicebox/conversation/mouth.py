@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicebox.conversation import events as e
+from voicebox.conversation.echo import EchoDetector
 from voicebox.conversation.history import History
 from voicebox.conversation.playout import Playout, TimedWord
 from voicebox.conversation.ports import Emit
+from voicebox.conversation.remainder import remainder
 from voicebox.errors import VoiceboxError
 
 if TYPE_CHECKING:
@@ -36,29 +39,78 @@ def loudness(audio: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
     return np.where(size > _KNEE, np.sign(louder) * bent, louder).astype(np.float32)
 
 
-class Mouth:
-    """One session's replies. All times are session seconds; `gain` is the factor of loudness asked for each phrase."""
+@dataclass(slots=True)
+class _Saying:
+    """The reply at hand, and what was made of it so far; `before` was heard of it before it was broken off.
 
-    def __init__(self, emit: Emit, history: History, *, gain: Callable[[], float] = lambda: 1.0) -> None:
+    `held_s` is when it was broken off; what is made from then on is kept back: the pieces after the first `sent`.
+    """
+
+    reply: str
+    turn: str | None
+    tier: str
+    before: str = ""
+    pieces: list[Piece] = field(default_factory=list)
+    sent: int = 0
+    complete: bool = False
+    error: VoiceboxError | None = None
+    held_s: float | None = None
+
+
+class Mouth:
+    """One session's replies. All times are session seconds.
+
+    Args:
+        emit: tells the transport.
+        history: what was said; it keeps what was heard.
+        echo: is told what is played.
+        gain: the factor of loudness asked for each phrase.
+    """
+
+    def __init__(
+        self,
+        emit: Emit,
+        history: History,
+        *,
+        echo: EchoDetector | None = None,
+        gain: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self._emit = emit
         self._gain = gain
         self._history = history
+        self._echo = echo
         self._playouts: OrderedDict[str, Playout] = OrderedDict()
         self._done: set[str] = set()
-        self.current: str | None = None
-        """The reply that is being spoken or still played."""
+        self._saying: _Saying | None = None
+
+    @property
+    def reply(self) -> str | None:
+        """The reply that is being spoken, still played, or held."""
+        return None if self._saying is None else self._saying.reply
+
+    @property
+    def holding(self) -> bool:
+        """Whether the reply is broken off and may go on."""
+        return self._saying is not None and self._saying.held_s is not None
 
     def begin(self, reply: str, turn: str | None, tier: str) -> None:
         """A reply starts."""
-        self.current = reply
+        self._saying = _Saying(reply, turn, tier)
         self._playouts[reply] = Playout(reply)
         while len(self._playouts) > _KEPT_PLAYOUTS:
             old, _ = self._playouts.popitem(last=False)
             self._done.discard(old)
         self._emit(e.ReplyStarted(reply, turn, tier))
 
-    def send(self, reply: str, piece: Piece, now: float) -> float:
-        """Send the next phrase; returns when it will have been played."""
+    def send(self, piece: Piece, now: float) -> float | None:
+        """The next phrase is there: send it; returns when it will have been played, None while the reply is held."""
+        saying = self._at_hand()
+        saying.pieces.append(piece)
+        return None if self.holding else self._send(saying, piece, now)
+
+    def _send(self, saying: _Saying, piece: Piece, now: float) -> float:
+        saying.sent += 1
+        reply = saying.reply
         self._emit(e.ReplyText(reply, piece.text))
         playout = self._playouts[reply]
         if piece.spoken is None:
@@ -66,11 +118,20 @@ class Mouth:
         spoken = piece.spoken
         words = [TimedWord(word.text, word.start / spoken.rate, word.end / spoken.rate) for word in spoken.words]
         ends_s = playout.queue(now, spoken.duration_s, words)
-        self._emit(e.ReplyAudio(reply, loudness(spoken.audio, self._gain()), spoken.rate))
+        audio = loudness(spoken.audio, self._gain())
+        if self._echo is not None:
+            self._echo.play(audio, spoken.rate, ends_s - spoken.duration_s)
+        self._emit(e.ReplyAudio(reply, audio, spoken.rate))
         return ends_s
 
-    def end(self, reply: str, error: VoiceboxError | None) -> str:
-        """Nothing more comes for the reply; returns all that was sent of it."""
+    def end(self, error: VoiceboxError | None) -> str | None:
+        """Nothing more comes for the reply; returns all that was sent of it, None while it is held."""
+        saying = self._at_hand()
+        saying.complete, saying.error = True, error
+        return None if self.holding else self._end(saying)
+
+    def _end(self, saying: _Saying) -> str:
+        reply, error = saying.reply, saying.error
         text = self._playouts[reply].text
         self._history.add(reply, "assistant", text)
         self._done.add(reply)
@@ -78,18 +139,51 @@ class Mouth:
             self._emit(e.ReplyDone(reply, "completed", text))
         else:
             self._emit(e.ReplyDone(reply, "failed", text, error.message))
-        return text
+        return f"{saying.before} {text}".strip()
 
     def finish(self) -> None:
         """The current reply was played to its end."""
-        self.current = None
+        self._saying = None
+
+    def hold(self, now: float) -> None:
+        """Be silent now: the caller heard the reply up to here, and may hear the rest."""
+        saying = self._at_hand()
+        self._break_off(saying.reply, "interrupted", now)
+        saying.held_s = now
+
+    def resume(self, next_reply: str, now: float) -> tuple[list[float], str | None]:
+        """Say the rest of what was held, as `next_reply`.
+
+        Returns when each phrase will have been played, and, if nothing more comes, all that was said.
+        """
+        held = self._at_hand()
+        assert held.held_s is not None, "only what is held goes on"
+        playout = self._playouts[held.reply]
+        heard_s = playout.heard_s(held.held_s)
+        rest = [*remainder(held.pieces[: held.sent], heard_s), *held.pieces[held.sent :]]
+        self.begin(next_reply, held.turn, held.tier)
+        saying = self._at_hand()
+        saying.before = f"{held.before} {playout.heard_text(heard_s)}".strip()
+        saying.complete, saying.error, saying.pieces = held.complete, held.error, rest
+        ends_s = [self._send(saying, piece, now) for piece in rest]
+        return ends_s, self._end(saying) if saying.complete else None
 
     def stop(self, reply: str, reason: str, now: float) -> str:
-        """Be silent: the caller heard the reply up to now; returns the heard words."""
-        self.current = None
+        """Be silent for good: the caller heard the reply up to now; returns the heard words."""
+        saying, self._saying = self._at_hand(), None
+        if saying.held_s is not None:
+            playout = self._playouts[reply]
+            heard = playout.heard_text(playout.heard_s(saying.held_s))
+        else:
+            heard = self._break_off(reply, reason, now)
+        return f"{saying.before} {heard}".strip()
+
+    def _break_off(self, reply: str, reason: str, now: float) -> str:
         playout = self._playouts[reply]
         heard_s = playout.heard_s(now)
         heard = playout.heard_text(heard_s)
+        if self._echo is not None:
+            self._echo.stop(now)
         self._emit(e.Interrupted(reply, round(heard_s * 1000), heard))
         if reply in self._done:
             self._history.cut(reply, heard)
@@ -98,6 +192,10 @@ class Mouth:
             self._done.add(reply)
             self._emit(e.ReplyDone(reply, "cancelled", heard, reason))
         return heard
+
+    def _at_hand(self) -> _Saying:
+        assert self._saying is not None, "no reply is at hand"
+        return self._saying
 
     def truncate(self, reply: str, heard_ms: int) -> str:
         """The client played this much and no more; returns the heard words.
@@ -123,4 +221,7 @@ class Mouth:
 
     def playing_text(self, now: float) -> str:
         """The words around what is being heard; empty when silent."""
-        return self._playouts[self.current].playing_text(now) if self.current else ""
+        if self._saying is None:
+            return ""
+        held_s = self._saying.held_s
+        return self._playouts[self._saying.reply].playing_text(now if held_s is None else held_s)

@@ -46,13 +46,13 @@ def judge(heard: str, playing: str) -> Overlap:
     """Judge words that were heard while `playing` was being said.
 
     An echo repeats what is being said, in order, perhaps with one word misheard; a single word that is being said
-    counts as echo too. A backchannel is at most three words that take no turn.
+    counts as echo too. A backchannel is at most three words that take no turn; after a question they answer it.
     """
     words = _words(heard)
     if not words:
         return Overlap.NONE
     if _common(words, _words(playing)) >= max(1.0, 0.7 * len(words)):
         return Overlap.ECHO
-    if len(words) <= 3 and all(word in _BACKCHANNELS for word in words):
+    if len(words) <= 3 and all(word in _BACKCHANNELS for word in words) and "?" not in playing:
         return Overlap.BACKCHANNEL
     return Overlap.INTERRUPTION

@@ -93,7 +93,7 @@ class Session:
         self._today = today
         self._history = History()
         self._ears = Ears(engines.vad.stream(), wall=clock(), partial_ms=engines.partial_ms)
-        self._mouth = Mouth(emit, self._history, gain=lambda: engines.gain(id))
+        self._mouth = Mouth(emit, self._history, echo=self._ears.echo, gain=lambda: engines.gain(id))
         self._drafts = Drafts(engines.answerer, self._tell, self._spawn)
         self._recognition = Recognition(
             id,
@@ -278,9 +278,10 @@ class Session:
 
     def _perform(self, effect: f.Effect) -> None:
         match effect:
-            case f.Opened(turn, at_s):
+            case f.Opened():
                 self._ears.open()
                 self._recognition.words = None
+            case f.Noticed(turn, at_s):
                 self._emit(e.SpeechStarted(turn, self._ears.clock.audio_ms_at(at_s)))
             case f.Decode(turn, kind, pause):
                 self._recognition.decode(turn, kind, pause)
@@ -304,6 +305,10 @@ class Session:
                 self._start_reply(reply, turn, text)
             case f.StopReply(reply, reason):
                 self._stop_reply(reply, reason)
+            case f.HoldReply():
+                self._mouth.hold(self._now())
+            case f.ResumeReply(_, next_reply):
+                self._resume_reply(next_reply)
             case f.FinishReply():
                 self._mouth.finish()
             case f.Duck(reply):
@@ -329,7 +334,7 @@ class Session:
         return Context(
             session=self._id,
             dialog=self._dialog,
-            history=tuple(Message(line.role, line.text) for line in self._history.lines if line.id != answering),
+            history=tuple(Message(line.role, line.text) for line in self._history.merged(without=answering)),
             now=self._today(),
             skills=self.options.skills,
             instructions=self.options.instructions,
@@ -413,7 +418,7 @@ class Session:
             async for piece in answer.pieces():
                 if self._spoken is not answer:
                     return
-                self._tell(f.Queued(reply, self._mouth.send(reply, piece, self._now())))
+                self._queued(self._mouth.send(piece, self._now()))
                 if first and turn is not None and marks is not None:
                     self._report(turn, reply, piece.text, answer, marks)
                 first = False
@@ -421,9 +426,23 @@ class Session:
             error = failure
             self._emit(e.SessionError("reply_broke_off", str(failure)))
         if self._spoken is answer:
-            text = self._mouth.end(reply, error)
+            self._said(self._mouth.end(error))
+
+    def _queued(self, ends_s: float | None) -> None:
+        if ends_s is not None and self._mouth.reply is not None:
+            self._tell(f.Queued(self._mouth.reply, ends_s))
+
+    def _said(self, text: str | None) -> None:
+        """All of the reply was sent, if there is a text."""
+        if text is not None and self._mouth.reply is not None:
             self._dialog = replace(self._dialog, last_reply=text)
-            self._tell(f.Said(reply))
+            self._tell(f.Said(self._mouth.reply))
+
+    def _resume_reply(self, next_reply: str) -> None:
+        ends_s, text = self._mouth.resume(next_reply, self._now())
+        for end_s in ends_s:
+            self._queued(end_s)
+        self._said(text)
 
     def _report(self, turn: str, reply: str, text: str, answer: Answer, marks: Marks) -> None:
         now, mono = self._now(), time.monotonic()

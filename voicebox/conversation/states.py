@@ -8,14 +8,15 @@ from voicebox.conversation.endpoint import EndpointPolicy, Hints
 from voicebox.conversation.habits import Habits
 from voicebox.conversation.overlap import Overlap
 
-__all__ = ["Closing", "Listening", "Quiet", "Rules", "Silent", "Speaking", "Speech", "State", "Voice"]
+__all__ = ["Closing", "Held", "Listening", "Quiet", "Rules", "Silent", "Speaking", "Speech", "State", "Voice"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the client may set, and limits.
 
-    `duck_decide_s` bounds how long the assistant stays ducked before voice alone counts as an interruption;
+    Voice that goes on over a reply for `hold_s` breaks it off for the time being, and one that goes on for
+    `duck_decide_s` without words that explain it is an interruption;
     `max_turn_s` and `max_prepare_s` make every turn end. After `idle_timeout_s` of silence on both sides the assistant
     speaks by itself (None: never). `judged` says that a model listens to how turns end.
     """
@@ -23,6 +24,7 @@ class Rules:
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     server_vad: bool = True
     interruptible: bool = True
+    hold_s: float = 0.25
     duck_decide_s: float = 0.6
     max_turn_s: float = 120.0
     max_prepare_s: float = 30.0
@@ -42,7 +44,8 @@ class Speech:
     `heard_pause` is the pause whose decode gave `text`, `complete`, `hints` and `noise`; 0 while only partials came.
     `held_s` is until when this pause is not taken for the end, as voice may be about to begin again; `voice` is what
     the turn's sound said of it (asked for at the pause `judged_pause`), `reason` why the turn was taken to be over.
-    `spoken` is false for words that were typed, or said before: there is no audio that could go on.
+    `spoken` is false for words that were typed, or said before: there is no audio that could go on. `noticed` says that
+    the client was told of the turn: over a reply it is once that is broken off.
     """
 
     turn: str
@@ -60,6 +63,7 @@ class Speech:
     noise: bool = False
     overlap: Overlap = Overlap.NONE
     spoken: bool = True
+    noticed: bool = False
     reason: str = ""
 
 
@@ -90,7 +94,15 @@ class Speaking:
     ducked_s: float | None = None
 
 
-Voice = Silent | Speaking
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The reply is broken off, since `held_s`; if the voice over it comes to nothing, it goes on from the cut word."""
+
+    reply: str
+    held_s: float
+
+
+Voice = Silent | Speaking | Held
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The turn machine: who speaks, when a turn is over, when the assistant may speak and when it must be silent.
 
-One pure function, `step(state, fact, now, rules) → (state, effects)`. The state has two sides: the caller's
-(`Quiet`, `Speech`, `Closing`) and the assistant's (`Silent`, `Speaking`). A turn stays open to the caller until the
-first audio of its answer is there: only then is it committed, and nothing that cannot be undone happens before.
+One pure function, `step(state, fact, now, rules) → (state, effects)`. The state has two sides: the caller's (`Quiet`,
+`Speech`, `Closing`) and the assistant's (`Silent`, `Speaking`, `Held`). A turn stays open to the caller until the first
+audio of its answer is there: only then is it committed, and nothing that cannot be undone happens before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from voicebox.conversation import facts as f
 from voicebox.conversation import turn_assistant as assistant
 from voicebox.conversation import turn_caller as caller
 from voicebox.conversation import turn_idle as idle
-from voicebox.conversation.states import Rules, State
+from voicebox.conversation.states import Rules, Silent, State
 
 __all__ = ["step"]
 
@@ -63,5 +63,7 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
             pass
     state = assistant.time_passed(state, now, rules, effects)
     state = caller.time_passed(state, now, rules, effects)
+    if isinstance(state.assistant, Silent):
+        state = assistant.notice(state, effects)
     state = assistant.speak_waiting(state, now, effects)
     return idle.time_passed(before, state, now, rules, effects), tuple(effects)

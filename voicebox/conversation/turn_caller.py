@@ -8,8 +8,8 @@ from typing import Literal
 from voicebox.conversation import facts as f
 from voicebox.conversation.endpoint import Hints, Said, Wait
 from voicebox.conversation.overlap import Overlap
-from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
-from voicebox.conversation.turn_assistant import duck, overlapped, stop, unduck
+from voicebox.conversation.states import Closing, Held, Quiet, Rules, Silent, Speaking, Speech, State
+from voicebox.conversation.turn_assistant import duck, go_on, notice, overlapped, stop
 
 __all__ = [
     "asked",
@@ -44,7 +44,8 @@ def voice_started(state: State, at_s: float, now: float, rules: Rules, effects: 
         case Speech() as speech:
             if speech.paused:
                 state = replace(state, habits=state.habits.went_on((at_s - speech.last_voice_s) * 1000))
-            return replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+            state = replace(state, caller=replace(speech, paused=False, last_voice_s=now))
+            return duck(state, now, rules, effects)
         case Closing(speech):
             if not rules.server_vad or (speech.spoken and now >= speech.started_s + rules.max_turn_s):
                 return state  # the client has said that the turn is over, or it has lasted long enough
@@ -85,7 +86,7 @@ def _wait(state: State, speech: Speech, rules: Rules) -> Wait:
         return rules.endpoint.wait(voice=speech.voice, habits=state.habits)
     if not speech.text:
         # A noise must not hold the floor, but the first word of a sentence may be too short to be recognised.
-        first = speech.last_voice_s - speech.started_s < _FIRST_WORDS_S and not isinstance(state.assistant, Speaking)
+        first = speech.last_voice_s - speech.started_s < _FIRST_WORDS_S and isinstance(state.assistant, Silent)
         return rules.endpoint.wait(hints=Hints(Said.NOTHING if first else Said.UNKNOWN), habits=state.habits)
     return rules.endpoint.wait(
         speech.text, speech.complete, hints=speech.hints, voice=speech.voice, habits=state.habits
@@ -127,7 +128,7 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 if not speech.paused or speech.heard_pause < speech.pause:
                     effects.append(f.Speculate(speech.turn, fact.text, aloud=False))
                 speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap))
-                return overlapped(replace(state, caller=speech), rules, effects)
+                return overlapped(replace(state, caller=speech), now, rules, effects)
             if fact.pause <= speech.heard_pause:
                 return state
             current = fact.pause == speech.pause and speech.paused
@@ -140,7 +141,7 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 noise=fact.noise,
                 overlap=_worst(speech.overlap, fact.overlap),
             )
-            state = overlapped(replace(state, caller=speech), rules, effects)
+            state = overlapped(replace(state, caller=speech), now, rules, effects)
             if current:
                 if fact.text:
                     effects.append(f.Speculate(speech.turn, fact.text, aloud=True))
@@ -157,10 +158,11 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 if fact.text and now < (deadline := _deadline(state, known, rules)):
                     # The silence was long, but these words want more of it; nothing was prepared yet.
                     effects += [f.Speculate(speech.turn, fact.text, aloud=True), f.WakeAt(deadline)]
-                    return overlapped(replace(state, caller=known), rules, effects)
+                    return overlapped(replace(state, caller=known), now, rules, effects)
                 speech = replace(speech, reason=_wait(state, known, rules).reason)
-            state = overlapped(replace(state, caller=speech), rules, effects)
-            return _settle(state, speech, fact.text, closed_s, now, rules, effects)
+            state = overlapped(replace(state, caller=speech), now, rules, effects)
+            assert isinstance(state.caller, Speech)
+            return _settle(state, state.caller, fact.text, closed_s, now, rules, effects)
     return state
 
 
@@ -174,7 +176,7 @@ def _settle(
     state: State, speech: Speech, text: str, closed_s: float, now: float, rules: Rules, effects: Effects
 ) -> State:
     """The turn's words are final: prepare its answer, or drop it if it was nothing."""
-    over_reply = isinstance(state.assistant, Speaking)
+    over_reply = isinstance(state.assistant, Speaking | Held)
     if not text or speech.noise:
         return _drop(state, speech.turn, "no_speech", now, rules, effects)
     if over_reply and speech.overlap is Overlap.ECHO:
@@ -196,7 +198,7 @@ def _drop(
     """The caller's turn came to nothing; a typed question that it pushed aside is taken up again."""
     effects.append(f.Drop(turn, reason))
     deferred = state.deferred
-    state = unduck(replace(state, caller=Quiet(), deferred=None), effects)
+    state = go_on(replace(state, caller=Quiet(), deferred=None), now, effects)
     return state if deferred is None else _prepare_text(state, *deferred, now, rules, effects)
 
 
@@ -245,13 +247,14 @@ def prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effects
     if not isinstance(caller, Closing) or caller.speech.turn != turn or caller.text is None:
         return state
     speech = caller.speech
+    state = notice(state, effects)
     effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s, speech.reason))
     habits = state.habits.ended(speech.last_voice_s, now) if speech.spoken else state.habits
     state = replace(state, caller=Quiet(), habits=habits)
     if isinstance(fact, f.ReplyFailed):
         effects.append(f.Fail(turn, fact.reason))
     if not isinstance(fact, f.ReplyReady):
-        return unduck(state, effects)
+        return stop(state, "interrupted", effects) if isinstance(state.assistant, Held) else go_on(state, now, effects)
     state = stop(state, "replaced", effects)
     reply = f"reply_{state.replies + 1}"
     effects.append(f.StartReply(reply, turn))
@@ -268,6 +271,7 @@ def cancelled(state: State, now: float, effects: Effects) -> State:
 def _give_up(state: State, closing: Closing, effects: Effects) -> State:
     """The turn stays without an answer."""
     speech = closing.speech
+    state = notice(state, effects)
     effects += [
         f.Abandon(speech.turn),
         f.Commit(speech.turn, closing.text or "", speech.last_voice_s, closing.closed_s, speech.reason),

@@ -82,6 +82,8 @@ class EventMapper:
         self._heard_ms = heard_ms
         self._turn_items: dict[str, str] = {}
         self._typed: set[str] = set()
+        self._speaking: str | None = None
+        """The turn whose beginning the client was told of, and not yet its end."""
         self._reply: _Reply | None = None
         self._input_s = 0.0
         self._metadata: dict[str, str] | None = None
@@ -150,13 +152,16 @@ class EventMapper:
 
     def _speech_started(self, event: SpeechStarted) -> None:
         if self._config.turn_detection is not None:
+            self._speaking = event.turn
             self._put(
                 "input_audio_buffer.speech_started", audio_start_ms=event.audio_ms, item_id=self._item_of(event.turn)
             )
 
     def _turn_dropped(self, event: TurnDropped) -> None:
-        item_id = self._turn_items.pop(event.turn, None)
-        if event.reason != "cleared" and item_id is not None and self._config.turn_detection is not None:
+        item_id, told = self._turn_items.pop(event.turn, None), self._speaking == event.turn
+        if told:
+            self._speaking = None
+        if event.reason != "cleared" and item_id is not None and told:
             self._put("input_audio_buffer.speech_stopped", audio_end_ms=self._heard_ms(), item_id=item_id)
             self._put("input_audio_buffer.cleared")
 
@@ -165,6 +170,7 @@ class EventMapper:
             return
         item_id = self._item_of(event.turn)
         if self._config.turn_detection is not None:
+            self._speaking = None
             self._put("input_audio_buffer.speech_stopped", audio_end_ms=event.audio_ms, item_id=item_id)
         self._audio_committed(item_id, event.turn, None)
 
