@@ -33,9 +33,10 @@ def test_audio_in_blocks_does_not_hold_time_back() -> None:
     # Frames of 32 ms out of blocks of 20 ms: each is complete up to 16 ms late.
     arrivals = (0.04, 0.08, 0.1, 0.14, 0.16, 0.2, 0.24, 0.26, 0.3, 0.32)
     for frame, wall in enumerate(arrivals, start=1):
-        assert clock.advance(wall, 0.032) == pytest.approx(0.032 * frame)
+        # The session is 8 ms old when its audio begins.
+        assert clock.advance(wall, 0.032) == pytest.approx(0.032 * frame + 0.008)
         if frame >= 5:
-            assert clock.now(wall) == pytest.approx(wall)
+            assert clock.now(wall) == pytest.approx(wall + 0.008)
 
 
 def test_a_delay_that_stays_is_followed_after_a_second() -> None:
@@ -43,6 +44,14 @@ def test_a_delay_that_stays_is_followed_after_a_second() -> None:
     for frame in range(1, 61):
         clock.advance(0.1 * frame + (0.15 if frame > 20 else 0.0), 0.1)
     assert clock.now(6.15) == pytest.approx(6.0)
+
+
+def test_what_passes_before_the_first_audio_is_a_gap() -> None:
+    clock = SessionClock(0.0)
+    assert clock.now(0.1) == pytest.approx(0.1)
+    assert clock.advance(0.15, 0.032) == pytest.approx(0.15)
+    assert clock.now(0.15) == pytest.approx(0.15)
+    assert clock.audio_ms_at(0.15) == 32
 
 
 def test_when_audio_stops_the_wall_clock_goes_on() -> None:

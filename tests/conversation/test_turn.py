@@ -173,15 +173,19 @@ def test_an_interruption_ducks_at_once_and_stops_on_words() -> None:
     assert _kinds(m.tell(f.VoiceStarted(m.now))) == ["Opened", "Duck"]
     m.advance(0.2)
     effects = m.tell(f.Heard("turn_2", f.Kind.PARTIAL, 0, "no stop", overlap=Overlap.INTERRUPTION))
+    assert _kinds(effects) == ["Speculate", "Noticed", "HoldReply"]
+    m.tell(f.VoicePaused(m.now))
+    decode = m.decodes.pop()
+    effects = m.tell(f.Heard("turn_2", decode.kind, decode.pause, "no stop it", overlap=Overlap.INTERRUPTION))
     assert _of(effects, f.StopReply) == [f.StopReply(reply, "interrupted")]
 
 
 def test_voice_that_goes_on_stops_the_reply_without_words() -> None:
-    m = Checked(Rules(duck_decide_s=0.6))
+    m = Checked(Rules(voice_decides_s=1.5))
     _reply(m)
     m.tell(f.VoiceStarted(m.now))
-    m.advance(0.59)
-    assert m.speaking is not None
+    m.advance(1.49)
+    assert m.held
     m.advance(0.02)
     assert m.speaking is None
 
@@ -253,7 +257,7 @@ def test_a_voice_that_goes_on_without_words_is_an_interruption() -> None:
     m = Checked()
     reply = _reply(m, seconds=5.0)
     m.tell(f.VoiceStarted(m.now))
-    m.advance(0.7)
+    m.advance(1.6)
     assert f.StopReply(reply, "interrupted") in m.effects
     assert m.speaking is None
 
@@ -288,6 +292,9 @@ def test_what_began_like_an_echo_may_be_an_interruption(first: Overlap) -> None:
     m.advance(0.5)
     assert m.speaking == reply
     m.tell(f.Heard("turn_2", f.Kind.PARTIAL, 0, "okay but stop", overlap=Overlap.INTERRUPTION))
+    assert m.held
+    m.tell(f.VoicePaused(m.now))
+    _decoded(m, "okay but stop it", overlap=Overlap.INTERRUPTION)
     assert m.speaking is None
 
 

@@ -6,10 +6,8 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from voicebox.cli.output import Output, add_json_flag
-from voicebox.cli.settings_flags import add_settings_flags, setting_arguments
+from voicebox.cli.own_server import own_server
+from voicebox.cli.settings_flags import add_settings_flags
 from voicebox.cli.talk import STAGES, summary
 from voicebox.errors import VoiceboxError
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "percentiles", "run", "summarize"]
 
 _RATE = 24_000
-_START_S = 300.0
-"""A first start may have to load everything from a cold disk."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def _load(folder: Path, limit: int | None) -> list[_Recording]:
 
 
 async def _bench(args: argparse.Namespace, output: Output, recordings: Sequence[_Recording]) -> None:
-    async with _server(args, output) as (url, pid):
+    async with own_server(args, output, sessions=args.sessions) as (url, pid):
         if pid is not None:
             await _call(url, recordings[0], args)  # Warm up, uncounted: first calls touch every page of the models.
         counted = await _counters(url, args.api_key)
@@ -182,47 +179,6 @@ def percentiles(values: Sequence[float], which: Sequence[int]) -> dict[str, floa
 def _share(flags: Any) -> float | None:
     listed = list(flags)
     return sum(listed) / len(listed) if listed else None
-
-
-@asynccontextmanager
-async def _server(args: argparse.Namespace, output: Output) -> AsyncIterator[tuple[str, int | None]]:
-    """The server that was named, or a process of its own, so that callers and server share no interpreter."""
-    if args.url:
-        yield args.url, None
-        return
-    words = ["serve", "--json", *setting_arguments(args), "--server.host", "127.0.0.1", "--server.port", "0"]
-    words += ["--server.max_sessions", str(args.sessions + 1), "--server.log_level", "warning"]
-    output.note("[dim]starting a server …[/dim]")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "voicebox.cli.main", *words, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), _START_S)
-        except TimeoutError:
-            raise VoiceboxError("The server did not start in time") from None
-        if not line:
-            raise VoiceboxError("The server did not start", cure="Its message is above; try `voicebox doctor`.")
-        url = json.loads(line)["url"]
-        await _until_small_is_up(url)
-        yield url, process.pid
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _until_small_is_up(url: str) -> None:
-    """Wait until the instruct model has been loaded: a start is not what is measured. A pull is not waited for."""
-    import httpx
-
-    async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as client:
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline:
-            if (await client.get("/health")).json().get("small") != "loading":
-                return
-            await asyncio.sleep(0.5)
 
 
 def _cpu_s(pid: int | None) -> float | None:

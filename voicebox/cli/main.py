@@ -42,6 +42,7 @@ _BENCHMARKS = {
     "languages": "how often Whisper finds the language that is spoken",
     "endpoint": "how often speakers are cut off, and how long they wait",
     "turn": "voice-to-voice latency through the whole server",
+    "barge-in": "what becomes of a reply that is spoken over, or hears itself",
     "chat": "what the small tier answers, and how fast",
     "tts": "how soon, how fast and how loud voices speak",
 }
@@ -108,11 +109,11 @@ def _parser(arguments: Sequence[str]) -> _Parser:
 def _add_bench(parser: argparse.ArgumentParser, asked: str) -> None:
     benchmarks = parser.add_subparsers(metavar="BENCHMARK", required=True)
     for name, help_text in _BENCHMARKS.items():
-        if not _exists(f"bench_{name}"):
+        if not _exists(module_name := f"bench_{name.replace('-', '_')}"):
             continue
         benchmark = benchmarks.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
         if name == asked:
-            module = _module(f"bench_{name}")
+            module = _module(module_name)
             module.add_arguments(benchmark)
             benchmark.set_defaults(run=module.run)
 

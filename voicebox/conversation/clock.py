@@ -20,7 +20,7 @@ class SessionClock:
     """
 
     _SLACK_S = 0.2
-    """Network jitter up to this is not a gap."""
+    """Network jitter up to this is not a gap; what passes before the first audio is one, however short."""
     _WINDOW_S = 1.0
     """A delay that lasts longer than this is the network's new normal."""
 
@@ -40,7 +40,7 @@ class SessionClock:
             self._leads.popleft()
         expected = self._leads[0][1] + wall
         end_s = self._audio_s + self._gap_s + seconds
-        if expected - end_s > self._SLACK_S:
+        if expected - end_s > (self._SLACK_S if self._audio_s else 0.0):
             self._gap_s += expected - end_s
             end_s = expected
         self._audio_s += seconds

@@ -30,7 +30,8 @@ _RATE = 16_000
 _HOP = round(HOP_S * _RATE)
 _WINDOW = round(WINDOW_S * _RATE)
 _LAGS = 41
-"""Delays from 0 to 640 ms."""
+"""Delays from 0 to 640 ms, of what is thought to be played earlier by this: clocks are not exact."""
+_EARLY_S = 0.048
 _SPAN = 16
 """Hops of the microphone that are compared at once: 256 ms."""
 _SHORT = 6
@@ -72,7 +73,7 @@ class EchoDetector:
     """One session's detector. Times are session seconds, audio is float32 mono.
 
     `play` tells what was sent and when it is thought to be played; `hear` takes the microphone's frames in order. An
-    echo may come up to 640 ms later than thought.
+    echo may come up to 50 ms sooner than thought, and 590 ms later.
     """
 
     def __init__(self) -> None:
@@ -98,10 +99,11 @@ class EchoDetector:
     @property
     def delay_ms(self) -> float | None:
         """How late the echo comes, once that is known."""
-        return None if self._lag is None else 1000 * self._lag * HOP_S
+        return None if self._lag is None else 1000 * (self._lag * HOP_S - _EARLY_S)
 
     def play(self, audio: NDArray[np.float32], rate: int, start_s: float) -> None:
         """Audio, shape `(samples,)`, at `rate` Hz will be played from `start_s` on."""
+        start_s -= _EARLY_S
         self._until_s = max(self._until_s, start_s + min(_AHEAD_S, len(audio) / rate))
         first, powers = grid_powers(audio[: round(_AHEAD_S * rate)], rate, start_s)
         for hop, power in enumerate(powers, start=first):

@@ -26,33 +26,58 @@ _BACKCHANNELS = frozenset(
     """mm mhm mmhm hm hmm uh uhhuh huh ah oh aha yeah yep yes ok okay right sure great good nice cool fine wow
     really indeed exactly gotcha""".split()
 )
+_HUM = re.compile(r"[mh]+")
+_ORDERS = frozenset(
+    """stop wait no nope hold cancel quiet enough hello hey pause help what sorry excuse repeat but actually please
+    shut silence hush done next""".split()
+)
+"""Words with which the turn is taken, also where they are the only one that was heard well."""
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9']+", text.lower().replace("-", ""))
+    """The words, without immediate repetitions: on a short sound a recogniser likes to say the same word on and on."""
+    words = re.findall(r"[a-z0-9']+", text.lower().replace("-", "").replace(".", ""))
+    return [word for word, before in zip(words, ["", *words], strict=False) if word != before]
 
 
-def _common(a: Sequence[str], b: Sequence[str]) -> int:
-    """Length of the longest common subsequence of two word sequences."""
-    row = [0] * (len(b) + 1)
-    for x in a:
-        previous = 0
-        for j, y in enumerate(b, start=1):
-            previous, row[j] = row[j], previous + 1 if x == y else max(row[j], row[j - 1])
-    return row[-1]
+def _own(heard: Sequence[str], playing: Sequence[str]) -> list[str]:
+    """The words that are not among those being said: what the longest common subsequence leaves of `heard`."""
+    table = [[0] * (len(playing) + 1) for _ in range(len(heard) + 1)]
+    for i, x in enumerate(heard):
+        for j, y in enumerate(playing):
+            table[i + 1][j + 1] = table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+    own: list[str] = []
+    i, j = len(heard), len(playing)
+    while i:
+        if j and heard[i - 1] == playing[j - 1]:
+            i, j = i - 1, j - 1
+        elif j and table[i][j - 1] >= table[i - 1][j]:
+            j -= 1
+        else:
+            i -= 1
+            own.append(heard[i])
+    return own[::-1]
+
+
+def _takes_no_turn(word: str) -> bool:
+    return word in _BACKCHANNELS or _HUM.fullmatch(word) is not None
 
 
 def judge(heard: str, playing: str) -> Overlap:
     """Judge words that were heard while `playing` was being said.
 
     An echo repeats what is being said, in order, perhaps with one word misheard; a single word that is being said
-    counts as echo too. A backchannel is at most three words that take no turn; after a question they answer it.
+    counts as echo too. A backchannel is at most three words that take no turn, with or without an echo beside them,
+    of which a word may be misheard; after a question they answer it.
     """
     words = _words(heard)
     if not words:
         return Overlap.NONE
-    if _common(words, _words(playing)) >= max(1.0, 0.7 * len(words)):
+    own = _own(words, _words(playing))
+    if len(own) <= min(len(words) - 1, 0.3 * len(words)):
         return Overlap.ECHO
-    if len(words) <= 3 and all(word in _BACKCHANNELS for word in words) and "?" not in playing:
+    meant = [word for word in own if not _takes_no_turn(word)]
+    misheard = len(own) < len(words) and len(own) > len(meant) == 1 and meant[0] not in _ORDERS
+    if len(own) <= 3 and (not meant or misheard) and "?" not in playing:
         return Overlap.BACKCHANNEL
     return Overlap.INTERRUPTION

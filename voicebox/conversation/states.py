@@ -15,8 +15,8 @@ __all__ = ["Closing", "Held", "Listening", "Quiet", "Rules", "Silent", "Speaking
 class Rules:
     """What the client may set, and limits.
 
-    Voice that goes on over a reply for `hold_s` breaks it off for the time being, and one that goes on for
-    `duck_decide_s` without words that explain it is an interruption;
+    Voice that goes on over a reply for `hold_s` breaks it off for the time being, and is an interruption after
+    `voice_decides_s` even without words; a reply that was ducked is loud again after `duck_decide_s` without voice.
     `max_turn_s` and `max_prepare_s` make every turn end. After `idle_timeout_s` of silence on both sides the assistant
     speaks by itself (None: never). `judged` says that a model listens to how turns end.
     """
@@ -26,6 +26,7 @@ class Rules:
     interruptible: bool = True
     hold_s: float = 0.25
     duck_decide_s: float = 0.6
+    voice_decides_s: float = 1.5
     max_turn_s: float = 120.0
     max_prepare_s: float = 30.0
     idle_timeout_s: float | None = None

@@ -54,14 +54,19 @@ def duck(state: State, now: float, rules: Rules, effects: Effects) -> State:
     return replace(state, assistant=replace(speaking, ducked_s=now))
 
 
-def overlapped(state: State, now: float, rules: Rules, effects: Effects) -> State:
-    """Act on the verdict over speech that began while the assistant speaks: all speech beside a reply did."""
+def overlapped(state: State, now: float, rules: Rules, effects: Effects, *, partial: bool = False) -> State:
+    """Act on the verdict over speech that began while the assistant speaks: all speech beside a reply did.
+
+    The first words of a partial are often others than they seem: they break a reply off, and do not end it.
+    """
     caller = state.caller
     speech = caller.speech if isinstance(caller, Closing) else caller
     if not isinstance(speech, Speech) or not isinstance(state.assistant, Speaking | Held):
         return state
     if speech.overlap is Overlap.INTERRUPTION and rules.interruptible and rules.server_vad:
-        return stop(notice(state, effects), "interrupted", effects)
+        if partial and isinstance(state.assistant, Speaking):
+            return _hold(state, state.assistant, now, rules, effects)
+        return state if partial else stop(notice(state, effects), "interrupted", effects)
     nothing = speech.overlap in (Overlap.ECHO, Overlap.BACKCHANNEL)
     if nothing and (speech.paused or isinstance(state.assistant, Speaking)):
         return go_on(state, now, effects)
@@ -78,7 +83,7 @@ def stop(state: State, reason: Literal["interrupted", "cancelled", "replaced"], 
 def _hold(state: State, speaking: Speaking, now: float, rules: Rules, effects: Effects) -> State:
     """Be silent at once; it is not known yet whether for good."""
     state = notice(state, effects)
-    effects += [f.HoldReply(speaking.reply), f.WakeAt(now + rules.duck_decide_s - rules.hold_s)]
+    effects += [f.HoldReply(speaking.reply), f.WakeAt(now + rules.voice_decides_s - rules.hold_s)]
     return replace(state, assistant=Held(speaking.reply, now))
 
 
@@ -140,8 +145,9 @@ def time_passed(state: State, now: float, rules: Rules, effects: Effects) -> Sta
                 return _hold(state, speaking, now, rules, effects)
             if not voiced and now >= ducked_s + rules.duck_decide_s:
                 return go_on(state, now, effects)
-        case Held(_, held_s) if now >= held_s + rules.duck_decide_s - rules.hold_s and voiced:
-            return stop(state, "interrupted", effects)
+        case Held(_, held_s) if now >= held_s + rules.voice_decides_s - rules.hold_s and voiced:
+            if isinstance(caller, Speech) and caller.overlap not in (Overlap.ECHO, Overlap.BACKCHANNEL):
+                return stop(state, "interrupted", effects)
         case Held() if isinstance(caller, Quiet):
             return go_on(state, now, effects)
     return state

@@ -128,7 +128,7 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 if not speech.paused or speech.heard_pause < speech.pause:
                     effects.append(f.Speculate(speech.turn, fact.text, aloud=False))
                 speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap))
-                return overlapped(replace(state, caller=speech), now, rules, effects)
+                return overlapped(replace(state, caller=speech), now, rules, effects, partial=True)
             if fact.pause <= speech.heard_pause:
                 return state
             current = fact.pause == speech.pause and speech.paused
@@ -139,9 +139,11 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
                 complete=fact.complete,
                 hints=fact.hints,
                 noise=fact.noise,
-                overlap=_worst(speech.overlap, fact.overlap),
+                overlap=fact.overlap,
             )
             state = overlapped(replace(state, caller=speech), now, rules, effects)
+            if isinstance(state.assistant, Held) and fact.noise and current:
+                state = go_on(state, now, effects)
             if current:
                 if fact.text:
                     effects.append(f.Speculate(speech.turn, fact.text, aloud=True))
@@ -151,7 +153,7 @@ def heard(state: State, fact: f.Heard, now: float, rules: Rules, effects: Effect
         case Closing(speech, closed_s, None) if speech.turn == fact.turn and fact.kind is not f.Kind.PARTIAL:
             if fact.pause < speech.pause:
                 return state
-            speech = replace(speech, overlap=_worst(speech.overlap, fact.overlap), noise=fact.noise)
+            speech = replace(speech, overlap=fact.overlap, noise=fact.noise)
             if speech.reason not in ("client", "too_long"):
                 known = replace(speech, text=fact.text, complete=fact.complete, hints=fact.hints)
                 known = replace(known, heard_pause=fact.pause)
