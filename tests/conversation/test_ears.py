@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.conversation.call import SILENCE, VOICE, LoudnessVad
+from tests.conversation.test_echo import room, voice
 from voicebox.conversation.ears import Ears
 from voicebox.conversation.segmenter import VoicePaused, VoiceStarted
 
@@ -79,3 +80,19 @@ def test_partials_come_as_often_as_was_set_and_start_anew_with_each_utterance() 
     ears.open()
     hear(ears, *[VOICE] * 20)
     assert ears.partial_due(3.0, load=0.0)
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.25])
+def test_an_echo_of_what_is_played_is_no_voice_and_a_caller_over_it_is_one(delay_s: float) -> None:
+    ears, said, other = Ears(LoudnessVad(), wall=0.0), voice(2, 5.0), voice(3, 1.0)
+    ears.echo.play(said, 16_000, 0.5)
+    heard = room(said, delay_s, -4.0)
+    sound = np.zeros(6 * 16_000, np.float32)
+    sound[8_000 : 8_000 + len(heard)] = heard[: len(sound) - 8_000]
+    sound[3 * 16_000 : 4 * 16_000] += 2 * other
+    sound += 3e-4 * np.random.default_rng(5).standard_normal(len(sound)).astype(np.float32)
+    facts = hear(ears, *np.split(sound[: len(sound) // 512 * 512], len(sound) // 512))
+    started = [fact.at_s for fact in facts if isinstance(fact, VoiceStarted)]
+    assert started, "the caller was not heard"
+    assert 2.95 < started[0] < 3.2
+    assert all(at_s < 4.3 for at_s in started)

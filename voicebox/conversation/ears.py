@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ class Ears:
         self.segmenter = Segmenter()
         self.utterance = Utterance()
         self.echo = EchoDetector()
-        self._caller_s = 0.0
+        self._caller_s = -math.inf
         self._vad = vad
         self._preroll = PreRoll()
         self._partial_ms = partial_ms
@@ -77,9 +78,9 @@ class Ears:
         if not self.echo.audible(end_s):
             return probability
         source = self.echo.hear(frame, end_s)
-        if source is Source.CALLER:
+        if source is Source.CALLER and probability >= self.segmenter.threshold:
             self._caller_s = end_s
-        if end_s - self._caller_s <= _CALLER_S:
+        if source is Source.CALLER or end_s - self._caller_s <= _CALLER_S:
             return probability
         # To begin, a voice must be more than the echo; to go on, it need not be told apart.
         doubted = source is Source.UNSURE and self.segmenter.speaking
