@@ -7,7 +7,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,8 @@ def summarize(
     `n` counts recordings with speech. Latency percentiles are over those whose answer was heard after the last word;
     `early` counts those who were answered before it, `lost_turns` those who heard no answer at all.
     `speculation_hit_rate` is the share of turns whose guess fitted the final words, `ready_rate` of those whose reply
-    was also ready when the turn ended; `wasted` guesses per turn.
+    was also ready when the turn ended; `wasted` guesses per turn. `after_endpoint_ms` runs from the end of the turn to
+    the first audio sent, over all turns and over those of which the guess was used (`_hit`).
     """
     spoken = [result for result in results if result.speech_end_s is not None]
     records = [turn.record for result in spoken for turn in result.turns if turn.record]
@@ -155,6 +157,11 @@ def summarize(
             [ms for result in spoken if (ms := result.voice_to_voice_ms) is not None], (50, 95, 99)
         ),
         **stages,
+        "after_endpoint_ms": percentiles([_after_endpoint(record) for record in records], (50, 95, 99)),
+        "after_endpoint_hit_ms": percentiles(
+            [_after_endpoint(record) for record in records if record["speculated"]], (50, 95, 99)
+        ),
+        "endpoint_reasons": dict(Counter(str(record.get("endpoint", "")) for record in records).most_common()),
         "speculation_hit_rate": guesses["used"] / settled if settled else None,
         "ready_rate": _share(record["speculated"] for record in records),
         "wasted": guesses["wasted"] / settled if settled else None,
@@ -174,6 +181,11 @@ def percentiles(values: Sequence[float], which: Sequence[int]) -> dict[str, floa
     if not values:
         return {f"p{q}": None for q in which}
     return {f"p{q}": float(np.percentile(values, q)) for q in which}
+
+
+def _after_endpoint(record: Mapping[str, Any]) -> float:
+    stages = record["stages"]
+    return float(stages.get("total_ms", 0.0) - stages["endpoint_ms"])
 
 
 def _share(flags: Any) -> float | None:

@@ -171,6 +171,8 @@ def _waterfall(turn: TurnResult) -> RenderableType:
     guessed = "guessed ahead" if record.get("speculated") else "not guessed ahead"
     table.add_row("intent", f"{record.get('intent', '–')} {slots}".strip())
     table.add_row("tier", f"{record.get('tier', '–')}, {guessed}")
+    if record.get("endpoint"):
+        table.add_row("end of turn", str(record["endpoint"]))
     at = 0.0
     for stage, ms in (record.get("stages") or {}).items():
         if stage == "total_ms":

@@ -137,8 +137,12 @@ class ReplyDone:
 class TurnRecord:
     """The waterfall of one answered turn, for people who tune: sent once its first audio is on the way.
 
-    `stages` holds milliseconds: `endpoint_ms` (last voiced frame → end of turn), `stt_ms` (end of turn → final text),
-    `decision_ms` (final text → reply text), `tts_first_ms` (reply text → first audio) and their sum `total_ms`.
+    `stages` holds milliseconds that add up to `total_ms`: `endpoint_ms` (last voiced frame → end of turn), `stt_ms`
+    (→ final text), `decision_ms` (→ who answers), `first_text_ms` (→ reply text), `tts_first_ms` (→ first audio) and
+    `send_ms` (→ sent). `moments` holds when things happened, in ms after the last voiced frame, whether somebody
+    waited for them or not; what did not happen is left out. `endpoint` is why the turn was taken to be over. `guesses`
+    counts the answers that were begun on a guess in this turn, `wasted` those that were thrown away. `cost` is in
+    dollars; None where the price is unknown, 0 for what runs here.
     """
 
     turn: str
@@ -152,6 +156,11 @@ class TurnRecord:
     speculated: bool
     reply_text: str
     stages: Mapping[str, float]
+    endpoint: str = ""
+    moments: Mapping[str, float] = field(default_factory=dict)
+    guesses: int = 0
+    wasted: int = 0
+    cost: float | None = 0.0
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

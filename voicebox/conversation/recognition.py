@@ -34,11 +34,15 @@ _URGENCY = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A decode that was understood; `key` is its normalized text, `at_s` the session time at which it was there."""
+    """A decode that was understood.
+
+    `key` is its normalized text, `asked_s` and `at_s` are the session times at which it was asked for and there.
+    """
 
     key: str
     understanding: Understanding
     hypothesis: Hypothesis
+    asked_s: float
     at_s: float
 
 
@@ -118,6 +122,7 @@ class Recognition:
             so_far = self.words.understanding.text if self.words else ""
             prompt = self._answerer.reflex.bias(so_far, dialog=context.dialog, skills=context.skills)
         priority, within_s = _URGENCY[kind]
+        asked_s = self._now()
         future = self._transcriber.submit(
             Clip(stretch.audio, prompt=prompt),
             session=self._session,
@@ -134,7 +139,7 @@ class Recognition:
         understanding = await self._answerer.understand(text, context)
         if utterance is self._ears.utterance and said.newest:
             hypothesis = replace(hypothesis, text=text, audio_s=stretch.end / SAMPLE_RATE)
-            self.words = Words(normalize(text), understanding, hypothesis, self._now())
+            self.words = Words(normalize(text), understanding, hypothesis, asked_s, self._now())
             self._emit(e.PartialTranscript(turn, text, said.stable))
         overlap = judge(text, self._playing())
         spoken = hints(understanding, utterance.duration_s)

@@ -30,7 +30,7 @@ from voicebox.conversation.log import Header, Recorder, Sink
 from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.nudge import nudge
 from voicebox.conversation.ports import Emit, SessionOptions
-from voicebox.conversation.recognition import Recognition
+from voicebox.conversation.recognition import Recognition, Words
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn import step
@@ -117,6 +117,8 @@ class Session:
         self._spoken: Answer | None = None
         """The answer that is being spoken."""
         self._marks = Marks(0.0, 0.0)
+        self._counted = (0, 0)
+        """Guesses made and wasted up to the last turn."""
         self._texts: set[str] = set()
         """Turns that did not come as speech: the client knows of them already."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -374,13 +376,26 @@ class Session:
                 heard = words.hypothesis
                 self._emit(e.Transcript(commit.turn, commit.text, heard.avg_logprob, heard.language, heard.audio_s))
             self._history.add(commit.turn, "user", commit.text)
-        self._marks = Marks(commit.last_voice_s, commit.closed_s, words.at_s if words else None)
+        self._marks = self._turn_marks(commit, words)
         if answer is None:
             return
         if answer.plan is not None:
             self._carry_out(answer)
         self._dialog = self._engines.answerer.reflex.next_dialog(
             self._dialog, answer.understanding, answer.plan, now=self._today(), session=self._id
+        )
+
+    def _turn_marks(self, commit: f.Commit, words: Words | None) -> Marks:
+        account, (made, wasted) = self._drafts.account, self._counted
+        self._counted = (account.made, account.wasted)
+        return Marks(
+            commit.last_voice_s,
+            commit.closed_s,
+            asked_s=words.asked_s if words else None,
+            text_s=words.at_s if words else None,
+            endpoint=commit.reason,
+            guesses=account.made - made,
+            wasted=account.wasted - wasted,
         )
 
     def _carry_out(self, answer: Answer) -> None:
@@ -418,9 +433,11 @@ class Session:
             async for piece in answer.pieces():
                 if self._spoken is not answer:
                     return
-                self._queued(self._mouth.send(piece, self._now()))
-                if first and turn is not None and marks is not None:
-                    self._report(turn, reply, piece.text, answer, marks)
+                ends_s = self._mouth.send(piece, self._now())
+                self._queued(ends_s)
+                if first and ends_s is not None and turn is not None and marks is not None:
+                    heard_s = ends_s - (piece.spoken.duration_s if piece.spoken else 0.0)
+                    self._report(turn, reply, piece.text, answer, replace(marks, heard_s=heard_s))
                 first = False
         except VoiceboxError as failure:
             error = failure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voicebox.conversation.events import TurnRecord
@@ -11,20 +11,30 @@ from voicebox.conversation.events import TurnRecord
 if TYPE_CHECKING:
     from voicebox.routing.answer import Answer
 
-__all__ = ["Marks", "stages", "turn_record"]
+__all__ = ["Marks", "moments", "stages", "turn_record"]
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Moments of one turn, in seconds on one clock; None if they were never reached."""
+    """Moments of one turn, in seconds on one clock; None if they were never reached.
+
+    `asked_s` and `text_s` are of the decode that gave the final text. `heard_s` is when the first audio begins to be
+    played, as far as is known when it is sent. `endpoint` is why the turn was taken to be over; `guesses` and `wasted`
+    count answers that were begun on a guess.
+    """
 
     last_voice_s: float
     closed_s: float
+    asked_s: float | None = None
     text_s: float | None = None
     decided_s: float | None = None
     first_text_s: float | None = None
     ready_s: float | None = None
     sent_s: float | None = None
+    heard_s: float | None = None
+    endpoint: str = ""
+    guesses: int = 0
+    wasted: int = 0
 
 
 def stages(marks: Marks) -> dict[str, float]:
@@ -48,6 +58,21 @@ def stages(marks: Marks) -> dict[str, float]:
     return result
 
 
+def moments(marks: Marks) -> dict[str, float]:
+    """When things happened, in ms after the last voiced frame (negative: before it), in the order of a turn."""
+    known = (
+        ("decode_ms", marks.asked_s),
+        ("text_ms", marks.text_s),
+        ("decided_ms", marks.decided_s),
+        ("first_text_ms", marks.first_text_s),
+        ("ready_ms", marks.ready_s),
+        ("closed_ms", marks.closed_s),
+        ("sent_ms", marks.sent_s),
+        ("heard_ms", marks.heard_s),
+    )
+    return {name: round(1000 * (at - marks.last_voice_s), 1) for name, at in known if at is not None}
+
+
 def _ms(seconds: float) -> float:
     return round(max(0.0, seconds) * 1000, 1)
 
@@ -64,14 +89,8 @@ def turn_record(
     def at(moment: float | None) -> float | None:
         return None if moment is None else session_time(moment)
 
-    full = Marks(
-        marks.last_voice_s,
-        marks.closed_s,
-        marks.text_s,
-        at(answer.decided_s),
-        at(answer.first_text_s),
-        at(answer.ready_s),
-        marks.sent_s,
+    full = replace(
+        marks, decided_s=at(answer.decided_s), first_text_s=at(answer.first_text_s), ready_s=at(answer.ready_s)
     )
     return TurnRecord(
         turn=turn,
@@ -85,5 +104,9 @@ def turn_record(
         speculated=answer.guessed,
         reply_text=reply_text,
         stages=stages(full),
+        endpoint=marks.endpoint,
+        moments=moments(full),
+        guesses=marks.guesses,
+        wasted=marks.wasted,
         data=dict(plan.data) if plan is not None else {},
     )
