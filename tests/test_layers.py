@@ -12,6 +12,7 @@ ENGINES = {"vad", "stt", "llm", "tts", "skills", "models"}
 ALLOWED = {
     "audio": {"errors"},
     "telemetry": {"errors"},
+    "store": {"errors"},
     "models": BASE,
     "vad": BASE,
     "stt": BASE | {"skills", "vad"},

@@ -152,6 +152,20 @@ class ConversationSettings(_Section):
     )
 
 
+class StoreSettings(_Section):
+    """What is kept of calls."""
+
+    path: Path | None = Field(None, description="SQLite database of calls and the waterfalls of their turns")
+    keep_days: float = Field(30.0, gt=0, description="days after which a call is deleted")
+    texts: bool = Field(False, description="also keep what was said")
+
+
+class TelemetrySettings(_Section):
+    """Who is told of turns."""
+
+    traces: str = Field("", description="address of an OpenTelemetry collector, as http://127.0.0.1:4318/v1/traces")
+
+
 class SkillSettings(_Section):
     """What the assistant can do."""
 
@@ -176,6 +190,8 @@ class Settings(BaseSettings):
     vad: VadSettings = VadSettings()  # type: ignore[call-arg]
     conversation: ConversationSettings = ConversationSettings()  # type: ignore[call-arg]
     skills: SkillSettings = SkillSettings()  # type: ignore[call-arg]
+    store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
+    telemetry: TelemetrySettings = TelemetrySettings()  # type: ignore[call-arg]
 
     @classmethod
     def settings_customise_sources(

@@ -37,6 +37,7 @@ from voicebox.models.hardware import hardware
 from voicebox.models.layout import check_role, locate_for
 from voicebox.models.store import configure, installed
 from voicebox.models.voices import installed_voices, locate_voice
+from voicebox.observers import Observers
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
 from voicebox.routing.answer import Answerer
 from voicebox.routing.reflex import Reflex
@@ -76,6 +77,7 @@ class Engines:
         self._zone = _zone(settings.skills.timezone)
         folder = settings.conversation.record_dir
         self._journal = None if folder is None else Journal(folder.expanduser())
+        self._observers = Observers(settings)
         self._chat_path = _chat_path(settings)
         self._cores = hardware().cores
         self._lock = threading.Lock()
@@ -134,7 +136,8 @@ class Engines:
         """A new conversation on these engines. Call it on the event loop."""
         id = f"sess_{secrets.token_urlsafe(16)}"
         record = None if self._journal is None else self._journal.open(id)
-        session = Session(id, self._session_engines, emit, options, today=self.today, record=record)
+        watched = self._observers.watching(id, emit)
+        session = Session(id, self._session_engines, watched, options, today=self.today, record=record)
         self._sessions[session.id] = session
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
@@ -224,6 +227,7 @@ class Engines:
                 engine.close()
         if self._journal is not None:
             self._journal.close()
+        self._observers.close()
 
     def _gain(self, session: str) -> float:
         """How loud the caller wants the voice: the middle is as it was recorded."""
@@ -317,6 +321,7 @@ class Engines:
     def _forget_closed(self) -> None:
         for id in [id for id, session in self._sessions.items() if session.closed]:
             del self._sessions[id]
+            self._observers.ended(id)
             self.household.forget(id)
 
 

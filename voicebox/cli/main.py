@@ -30,6 +30,7 @@ _COMMANDS = {
     "skills": "your own skills: list, new, check, train",
     "models": "list, pull, verify and remove models",
     "train": "make an intent model of one's own",
+    "calls": "list the turns of stored calls",
     "replay": "look into the recording of a session, and check the turn machine with it",
     "bench": "measure",
     "doctor": "look at this machine and what it can carry",

@@ -30,11 +30,12 @@ from voicebox.conversation.events import (
     TurnDropped,
     TurnRecord,
 )
+from voicebox.telemetry.plain import plain
 from voicebox.transports.realtime.items import Entry, Items
 from voicebox.transports.realtime.outbox import Outbox
 from voicebox.transports.realtime.protocol import ProtocolError, error_event, new_id, server_event
 from voicebox.transports.realtime.session_config import SessionConfig
-from voicebox.transports.realtime.shapes import content_part, plain, status_details, usage
+from voicebox.transports.realtime.shapes import content_part, status_details, usage
 
 __all__ = ["EventMapper"]
 

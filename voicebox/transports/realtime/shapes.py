@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any
-
-import numpy as np
 
 from voicebox.conversation.events import ReplyDone
 
-__all__ = ["content_part", "plain", "status_details", "usage"]
+__all__ = ["content_part", "status_details", "usage"]
 
 _INPUT_TOKENS_PER_S, _OUTPUT_TOKENS_PER_S = 10, 20
 
@@ -46,18 +42,3 @@ def usage(input_s: float, output_s: float) -> dict[str, Any]:
         "input_token_details": {"audio_tokens": heard, "text_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
         "output_token_details": {"audio_tokens": spoken, "text_tokens": 0},
     }
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
