@@ -50,6 +50,12 @@ def test_any_run_of_what_is_said_is_an_echo(words: list[str]) -> None:
     assert judge(" ".join(in_order), PLAYING) is Overlap.ECHO
 
 
+def test_a_hum_that_was_written_down_as_words_takes_no_turn() -> None:
+    assert judge("and the Meacham", PLAYING, doubtful=True) is Overlap.BACKCHANNEL
+    assert judge("and the Meacham", PLAYING) is Overlap.INTERRUPTION
+    assert judge("stop the Meacham", PLAYING, doubtful=True) is Overlap.INTERRUPTION
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_gets_a_verdict(heard: str, playing: str) -> None:
     assert judge(heard, playing) in Overlap

@@ -63,12 +63,13 @@ def _takes_no_turn(word: str) -> bool:
     return word in _BACKCHANNELS or _HUM.fullmatch(word) is not None
 
 
-def judge(heard: str, playing: str) -> Overlap:
+def judge(heard: str, playing: str, *, doubtful: bool = False) -> Overlap:
     """Judge words that were heard while `playing` was being said.
 
     An echo repeats what is being said, in order, perhaps with one word misheard; a single word that is being said
     counts as echo too. A backchannel is at most three words that take no turn, with or without an echo beside them,
-    of which a word may be misheard; after a question they answer it.
+    of which a word may be misheard; after a question they answer it. So is a short sound of which the recogniser made
+    `doubtful` words: a hum is often written down as words, but not with confidence.
     """
     words = _words(heard)
     if not words:
@@ -76,6 +77,8 @@ def judge(heard: str, playing: str) -> Overlap:
     own = _own(words, _words(playing))
     if len(own) <= min(len(words) - 1, 0.3 * len(words)):
         return Overlap.ECHO
+    if doubtful and not any(word in _ORDERS for word in own):
+        return Overlap.BACKCHANNEL
     meant = [word for word in own if not _takes_no_turn(word)]
     misheard = len(own) < len(words) and len(own) > len(meant) == 1 and meant[0] not in _ORDERS
     if len(own) <= 3 and (not meant or misheard) and "?" not in playing:

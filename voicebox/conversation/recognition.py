@@ -32,6 +32,11 @@ _URGENCY = {
 """Priority of a decode, and the seconds in which it is wanted."""
 
 
+_DOUBTFUL_LOGPROB, _SHORT_S = -1.1, 1.5
+"""Average log-probability below which few single words are that were recognised right, and the longest such sound with
+its pre-roll."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """A decode that was understood.
@@ -141,6 +146,7 @@ class Recognition:
             hypothesis = replace(hypothesis, text=text, audio_s=stretch.end / SAMPLE_RATE)
             self.words = Words(normalize(text), understanding, hypothesis, asked_s, self._now())
             self._emit(e.PartialTranscript(turn, text, said.stable))
-        overlap = judge(text, self._playing())
+        doubtful = hypothesis.avg_logprob < _DOUBTFUL_LOGPROB and utterance.duration_s < _SHORT_S
+        overlap = judge(text, self._playing(), doubtful=doubtful)
         spoken = hints(understanding, utterance.duration_s)
         return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=spoken)
