@@ -31,9 +31,11 @@ from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.nudge import nudge
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.recognition import Recognition, Words
+from voicebox.conversation.results import carry_out
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn import step
+from voicebox.conversation.wakes import Wakes
 from voicebox.conversation.waterfall import Marks, turn_record
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import Message
@@ -50,6 +52,7 @@ _log = logging.getLogger(__name__)
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 _MAX_BACKLOG_S = 60.0
+_MAX_TEXTS = 64
 _LIVE_S = 0.5
 """Audio up to this far ahead of real time is a live caller's, with a bursty network."""
 
@@ -119,10 +122,12 @@ class Session:
         self._marks = Marks(0.0, 0.0)
         self._counted = (0, 0)
         """Guesses made and wasted up to the last turn."""
-        self._texts: set[str] = set()
-        """Turns that did not come as speech: the client knows of them already."""
+        self._texts: deque[str] = deque(maxlen=_MAX_TEXTS)
+        """The latest turns that did not come as speech: the client knows of them already."""
+        self._typed = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        loop = asyncio.get_running_loop()
+        self._wakes = Wakes(self._now, loop.call_later, lambda: self._tell(f.Tick()))
         self._closed = False
         header = Header(id, today().isoformat(timespec="seconds"), __version__)
         self._recorder = None if record is None else Recorder(record, header)
@@ -182,8 +187,9 @@ class Session:
 
     def add_user_text(self, text: str) -> str:
         """A turn that was typed; returns its turn id."""
-        turn = f"text_{len(self._texts) + 1}"
-        self._texts.add(turn)
+        self._typed += 1
+        turn = f"text_{self._typed}"
+        self._texts.append(turn)
         self._history.add(turn, "user", text)
         return turn
 
@@ -191,7 +197,7 @@ class Session:
         """Answer the last user turn, or greet if there is none."""
         last = next((line for line in reversed(self._history.lines) if line.role == "user"), None)
         turn, text = (last.id, last.text) if last else ("text_0", "hello")
-        self._texts.add(turn)
+        self._texts.append(turn)
         if instructions:
             self.options = replace(self.options, instructions=instructions)
         self._tell(f.Asked(turn, text))
@@ -228,8 +234,7 @@ class Session:
         self._drafts.void()
         if self._spoken is not None:
             self._spoken.cancel()
-        for timer in self._timers:
-            timer.cancel()
+        self._wakes.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -320,15 +325,7 @@ class Session:
             case f.IdleTimedOut(since_s):
                 self._idle_timed_out(since_s)
             case f.WakeAt(at_s):
-                self._wake(at_s)
-
-    def _wake(self, at_s: float) -> None:
-        def tick() -> None:
-            self._timers.discard(handle)
-            self._tell(f.Tick())
-
-        handle = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()) + 0.001, tick)
-        self._timers.add(handle)
+                self._wakes.add(at_s)
 
     # Answers
 
@@ -380,7 +377,10 @@ class Session:
         if answer is None:
             return
         if answer.plan is not None:
-            self._carry_out(answer)
+            if answer.plan.control is Control.STOP:
+                self._engines.silence(self._id)
+            if failed := carry_out(commit.turn, answer.understanding, answer.plan, self._history):
+                self._emit(failed)
         self._dialog = self._engines.answerer.reflex.next_dialog(
             self._dialog, answer.understanding, answer.plan, now=self._today(), session=self._id
         )
@@ -397,18 +397,6 @@ class Session:
             guesses=account.made - made,
             wasted=account.wasted - wasted,
         )
-
-    def _carry_out(self, answer: Answer) -> None:
-        assert answer.plan is not None
-        if answer.plan.control is Control.STOP:
-            self._engines.silence(self._id)
-        if answer.plan.commit is None:
-            return
-        try:
-            answer.plan.commit()
-        except Exception as error:  # a skill's handler may be anybody's code
-            _log.exception("session %s: the skill of %s failed", self._id, answer.understanding.intent)
-            self._emit(e.SessionError("skill_failed", f"{answer.understanding.intent} failed: {error}"))
 
     # Replies
 

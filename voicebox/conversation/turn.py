@@ -7,6 +7,7 @@ audio of its answer is there: only then is it committed, and nothing that cannot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from voicebox.conversation import facts as f
@@ -66,4 +67,18 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
     if isinstance(state.assistant, Silent):
         state = assistant.notice(state, effects)
     state = assistant.speak_waiting(state, now, effects)
-    return idle.time_passed(before, state, now, rules, effects), tuple(effects)
+    state = idle.time_passed(before, state, now, rules, effects)
+    return state, tuple(_in_time(effects, now)) if effects else ()
+
+
+def _in_time(effects: list[f.Effect], now: float) -> Iterator[f.Effect]:
+    """Nobody is woken in the past: what was due before a fact that came late is due now. Each moment once."""
+    moments = set()
+    for effect in effects:
+        if isinstance(effect, f.WakeAt):
+            at_s = max(now, effect.at_s)
+            if at_s in moments:
+                continue
+            moments.add(at_s)
+            effect = effect if at_s == effect.at_s else f.WakeAt(at_s)
+        yield effect
