@@ -96,3 +96,23 @@ def test_an_echo_of_what_is_played_is_no_voice_and_a_caller_over_it_is_one(delay
     assert started, "the caller was not heard"
     assert 2.95 < started[0] < 3.2
     assert all(at_s < 4.3 for at_s in started)
+
+
+def test_over_an_echo_the_utterance_begins_with_little_of_it() -> None:
+    def before(echo: bool) -> float:
+        """Seconds of the utterance before the caller's voice."""
+        ears, said = Ears(LoudnessVad(), wall=0.0), voice(2, 5.0)
+        sound = 3e-4 * np.random.default_rng(5).standard_normal(4 * 16_000).astype(np.float32)
+        if echo:
+            ears.echo.play(said, 16_000, 0.0)
+            sound += room(said, 0.1, -10.0)[: len(sound)]
+        sound[3 * 16_000 :] += 4 * voice(3, 1.0)
+        for frame in np.split(sound[: len(sound) // 512 * 512], len(sound) // 512):
+            end_s, fact = ears.hear(frame, wall=0.0)
+            if isinstance(fact, VoiceStarted):
+                ears.open()
+                return len(ears.utterance.audio) / 16_000 - (end_s - 3.0)
+        raise AssertionError("the caller was not heard")
+
+    assert before(echo=False) > 0.2
+    assert 0.0 < before(echo=True) < 0.15

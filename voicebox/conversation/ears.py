@@ -20,6 +20,7 @@ from voicebox.vad.types import FRAME_SAMPLES, VadStream
 __all__ = ["Ears"]
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+_ECHO_PREROLL_MS = 192.0
 _CALLER_S = 0.2
 """After a sound that no echo explains, what cannot be told apart is taken for the caller's for so long."""
 
@@ -87,8 +88,9 @@ class Ears:
         return probability if doubted else 0.0
 
     def open(self) -> None:
-        """A turn begins: its utterance starts with the pre-roll."""
-        self.utterance = Utterance(self._preroll.take())
+        """A turn begins: its utterance starts with the pre-roll, over an echo with little: its words would be heard."""
+        echoes = self.echo.delay_ms is not None and self.echo.audible(self.clock.now_s)
+        self.utterance = Utterance(self._preroll.take(_ECHO_PREROLL_MS if echoes else math.inf))
         self._partials = PartialSchedule(base_ms=self._partial_ms)
         self._open = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 
@@ -53,8 +54,9 @@ class PreRoll:
         self._buffer = np.concatenate((self._buffer[len(recent) :], recent.astype(np.float32, copy=False)))
         self._filled = min(size, self._filled + len(recent))
 
-    def take(self) -> Audio:
-        """What is kept, shape `(samples,)`, and forget it."""
-        kept = self._buffer[len(self._buffer) - self._filled :].copy()
+    def take(self, most_ms: float = math.inf) -> Audio:
+        """What is kept, at most so many of its last ms, shape `(samples,)`, and forget it."""
+        samples = int(min(self._filled, most_ms * SAMPLE_RATE / 1000))
+        kept = self._buffer[len(self._buffer) - samples :].copy()
         self._filled = 0
         return kept
