@@ -11,10 +11,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +48,14 @@ from voicebox.vad.types import FRAME_SAMPLES, TurnJudge, VoiceActivityDetector
 
 __all__ = ["Session", "SessionEngines"]
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 _MAX_BACKLOG_S = 60.0
 _MAX_TEXTS = 64
+_MAX_WAIT_S = 30.0
 _LIVE_S = 0.5
 """Audio up to this far ahead of real time is a live caller's, with a bursty network."""
 
@@ -109,7 +112,7 @@ class Session:
             emit=emit,
             tell=self._tell,
             spawn=self._spawn,
-            wait=asyncio.wrap_future,
+            wait=lambda future: _in_time(asyncio.wrap_future(future), "what was said"),
         )
         self._state = State()
         self._facts: deque[f.Fact] = deque()
@@ -418,7 +421,8 @@ class Session:
     async def _speak(self, reply: str, turn: str | None, answer: Answer) -> None:
         error, marks, first = None, replace(self._marks) if turn is not None else None, True
         try:
-            async for piece in answer.pieces():
+            pieces = answer.pieces()
+            while (piece := await _in_time(anext(pieces, None), "the rest of the answer")) is not None:
                 if self._spoken is not answer:
                     return
                 ends_s = self._mouth.send(piece, self._now())
@@ -476,3 +480,12 @@ class Session:
         except Exception:
             _log.exception("session %s: a task failed", self._id)
             self._emit(e.SessionError("internal", "something failed inside; the session goes on"))
+
+
+async def _in_time(awaitable: Awaitable[T], what: str) -> T:
+    """What an engine owes. Raises EngineError if it does not come: no turn and no reply waits for ever."""
+    try:
+        async with asyncio.timeout(_MAX_WAIT_S):
+            return await awaitable
+    except TimeoutError:
+        raise EngineError(f"{what} did not come within {_MAX_WAIT_S:.0f} s") from None

@@ -127,6 +127,7 @@ class Answer:
             self._task.cancel()
         if not self.first.done():
             self.first.cancel()
+        self._queue.put_nowait(None)  # who waits for the next piece waits for nothing
 
 
 class Answerer:
