@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -363,3 +364,15 @@ async def test_a_recording_sent_at_once_waits_for_each_turns_answer(call: Call) 
 async def test_audio_far_ahead_of_real_time_is_refused(call: Call) -> None:
     with pytest.raises(EngineError, match="faster than real time"):
         call.session.feed(np.zeros(16_000 * 61, np.float32))
+
+
+async def test_a_guess_from_another_context_is_not_used(call: Call) -> None:
+    await call.speak("turn on the light")
+    await call.wait(0.1)
+    assert call.session.speculation.open is not None
+    call.session.configure(replace(call.session.options, instructions="Be brief."))
+    await call.wait(1.0)
+    account = call.session.speculation
+    assert account.missed == 1
+    assert account.used == 0
+    assert call.reflex.done == ["turn on the light"]

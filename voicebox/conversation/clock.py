@@ -57,11 +57,6 @@ class SessionClock:
         self._now = max(self._now, self._leads[0][1] + self._wall)
         return self._now
 
-    @property
-    def now_s(self) -> float:
-        """Session time when it was last asked for, or audio last came."""
-        return self._now
-
     def ahead_s(self, wall: float) -> float:
         """How far the audio is ahead of real time; little or below 0 for a live caller."""
         return self._audio_s + self._gap_s - (wall - self._began_wall)

@@ -42,7 +42,7 @@ class Drafts:
 
     def speculate(self, turn: str, understanding: Understanding, context: Context, *, aloud: bool) -> None:
         """Prepare an answer to words that may not be the last; with `aloud` up to its first audio."""
-        if self.account.begin(turn, normalize(understanding.text), aloud=aloud):
+        if self.account.begin(turn, _basis(understanding.text, context), aloud=aloud):
             self._cancel()
             self.answer = self._answerer.draft(understanding, context)
         if self.answer is None or self.answer.started:
@@ -53,8 +53,9 @@ class Drafts:
             self._spawn(self._answerer.prefill(understanding.text, context))
 
     def prepare(self, turn: str, text: str, context: Context) -> None:
-        """The turn's words are final: finish the guess that fits them, or answer afresh; ends in a fact."""
-        hit = self.account.settle(turn, normalize(text))
+        """The turn's words are final: finish the guess from the same words and context, or answer afresh; ends in a
+        fact."""
+        hit = self.account.settle(turn, _basis(text, context))
         if hit and self.answer is not None:
             self.answer.guessed = True
             self._answerer.start(self.answer, context)
@@ -99,6 +100,12 @@ class Drafts:
         await answer.settled()
         if answer is self.answer:
             self._tell(_first_fact(turn, answer))
+
+
+def _basis(text: str, context: Context) -> tuple[object, ...]:
+    """All that an answer is made from, but the time."""
+    dialog, voice = context.dialog, (context.speak, context.manner)
+    return normalize(text), dialog, context.history, context.skills, context.instructions, voice
 
 
 def _first_fact(turn: str, answer: Answer) -> f.Fact:

@@ -20,7 +20,8 @@ from voicebox.vad.types import FRAME_SAMPLES, VadStream
 __all__ = ["Ears"]
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
-_ECHO_PREROLL_MS = 192.0
+_ONSET_S = 0.192
+"""How late it may be known that a sound is more than an echo."""
 _CALLER_S = 0.2
 """After a sound that no echo explains, what cannot be told apart is taken for the caller's for so long."""
 
@@ -44,6 +45,8 @@ class Ears:
         self.utterance = Utterance()
         self.echo = EchoDetector()
         self._caller_s = -math.inf
+        self._no_echo_s = math.inf
+        """How long ago a frame was surely echo."""
         self._vad = vad
         self._preroll = PreRoll()
         self._partial_ms = partial_ms
@@ -76,9 +79,12 @@ class Ears:
     def _voice(self, frame: NDArray[np.float32], end_s: float) -> float:
         """The probability that the caller speaks in a frame."""
         probability = self._vad.probability(frame)
+        self._no_echo_s += _FRAME_S
         if not self.echo.audible(end_s):
             return probability
         source = self.echo.hear(frame, end_s)
+        if source is Source.ECHO:
+            self._no_echo_s = 0.0
         if source is Source.CALLER and probability >= self.segmenter.threshold:
             self._caller_s = end_s
         if source is Source.CALLER or end_s - self._caller_s <= _CALLER_S:
@@ -88,9 +94,8 @@ class Ears:
         return probability if doubted else 0.0
 
     def open(self) -> None:
-        """A turn begins: its utterance starts with the pre-roll, over an echo with little: its words would be heard."""
-        echoes = self.echo.delay_ms is not None and self.echo.audible(self.clock.now_s)
-        self.utterance = Utterance(self._preroll.take(_ECHO_PREROLL_MS if echoes else math.inf))
+        """A turn begins: its utterance starts with the pre-roll, less what is surely echo: its words would be heard."""
+        self.utterance = Utterance(self._preroll.take(1000 * (self._no_echo_s + _ONSET_S)))
         self._partials = PartialSchedule(base_ms=self._partial_ms)
         self._open = True
 

@@ -32,7 +32,7 @@ _URGENCY = {
 """Priority of a decode, and the seconds in which it is wanted."""
 
 
-_DOUBTFUL_LOGPROB, _SHORT_S = -1.1, 1.5
+_DOUBTFUL_LOGPROB, _SHORT_S = -0.9, 1.5
 """Average log-probability below which few single words are that were recognised right, and the longest such sound with
 its pre-roll."""
 

@@ -9,10 +9,10 @@ __all__ = ["Guess", "SpeculationAccount"]
 
 @dataclass(slots=True)
 class Guess:
-    """Work begun on words that may not be the last; `key` is the normalized text that it was made from."""
+    """Work begun on words that may not be the last; `key` is all that it was made from, compared by value."""
 
     turn: str
-    key: str
+    key: object
     aloud: bool
 
 
@@ -29,8 +29,8 @@ class SpeculationAccount:
     missed: int = 0
     open: Guess | None = None
 
-    def begin(self, turn: str, key: str, *, aloud: bool) -> bool:
-        """Open a guess. False if the open one is for the same words: then nothing begins (it may become aloud)."""
+    def begin(self, turn: str, key: object, *, aloud: bool) -> bool:
+        """Open a guess. False if the open one is from the same: then nothing begins (it may become aloud)."""
         if self.open is not None:
             if (self.open.turn, self.open.key) == (turn, key):
                 self.open.aloud = self.open.aloud or aloud
@@ -40,8 +40,8 @@ class SpeculationAccount:
         self.made += 1
         return True
 
-    def settle(self, turn: str, key: str) -> bool:
-        """The turn's final words are these: whether the open guess fits them. It is closed either way."""
+    def settle(self, turn: str, key: object) -> bool:
+        """The answer is to be made from this: whether the open guess was. It is closed either way."""
         guess, self.open = self.open, None
         if guess is not None and (guess.turn, guess.key) == (turn, key):
             self.used += 1
