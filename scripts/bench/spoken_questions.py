@@ -1,8 +1,8 @@
-"""Speak the chat benchmark's questions with the default voice: a folder for `voicebox bench turn`.
+"""Speak texts with the default voice: a folder for `voicebox bench turn`.
 
-    python -m scripts.bench.spoken_questions OUT [--limit N]
+    python -m scripts.bench.spoken_questions OUT [--limit N] [--texts scripts/bench/short_commands.jsonl]
 
-Each question gets half a second of silence before it. The folder has a `manifest.jsonl`; nothing else writes there.
+The texts are those of the chat benchmark, if no others are named. Each gets half a second of silence before it. The folder has a `manifest.jsonl`; nothing else writes there.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", type=Path)
     parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--texts", type=Path, default=QUESTIONS, help='rows with a "text"')
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     voice = PiperSynthesizer(locate(VOICE), name=VOICE)
-    rows = [json.loads(line) for line in QUESTIONS.read_text("utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in args.texts.read_text("utf-8").splitlines() if line.strip()]
     step = max(1, len(rows) // args.limit) if args.limit else 1
     with (args.out / "manifest.jsonl").open("w", encoding="utf-8") as manifest:
         for number, row in enumerate(rows[::step][: args.limit]):

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "percentiles", "run", "summarize"]
 
 _RATE = 24_000
+_RSS_POINTS = 10
+"""How often the server's memory is read."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder with manifest.jsonl and its recordings")
     parser.add_argument("--sessions", type=int, default=1, metavar="N", help="callers at once (default: 1)")
     parser.add_argument("--limit", type=int, metavar="N", help="take only the first N recordings")
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        metavar="N",
+        help="play the recordings over and over until there were N, and watch the memory",
+    )
     parser.add_argument("--url", help="a running server (default: one is started for the benchmark)")
     parser.add_argument("--timeout", type=float, default=8.0, metavar="S", help="wait for an answer (default: 8 s)")
     parser.add_argument("--api-key", help="the server's key")
@@ -65,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
     if args.sessions < 1:
         raise VoiceboxError("--sessions must be at least 1")
     recordings = _load(args.dir, args.limit)
+    if args.repeat is not None:
+        if args.repeat < 1:
+            raise VoiceboxError("--repeat must be at least 1")
+        recordings = [recordings[number % len(recordings)] for number in range(args.repeat)]
     asyncio.run(_bench(args, output, recordings))
     return 0
 
@@ -93,18 +105,25 @@ async def _bench(args: argparse.Namespace, output: Output, recordings: Sequence[
             await _call(url, recordings[0], args)  # Warm up, uncounted: first calls touch every page of the models.
         counted = await _counters(url, args.api_key)
         before, started = _cpu_s(pid), time.monotonic()
-        results = await _callers(url, recordings, args, output)
+        rss_mb = [_rss_mb(pid)]
+        results = await _callers(url, recordings, args, output, rss=lambda: rss_mb.append(_rss_mb(pid)))
         wall_s = time.monotonic() - started
         cpu_s = _difference(before, _cpu_s(pid))
         after = await _counters(url, args.api_key)
     guesses = {name: after[name] - counted[name] for name in after if name in counted}
     row = summarize(results, [item.speech_s for item in recordings], cpu_s=cpu_s, guesses=guesses)
-    output.summary(row | {"sessions": args.sessions, "wall_s": wall_s})
+    output.summary(row | {"rss_mb": rss_mb, "sessions": args.sessions, "wall_s": wall_s})
 
 
 async def _callers(
-    url: str, recordings: Sequence[_Recording], args: argparse.Namespace, output: Output
+    url: str,
+    recordings: Sequence[_Recording],
+    args: argparse.Namespace,
+    output: Output,
+    *,
+    rss: Callable[[], None],
 ) -> list[TalkResult]:
+    """All calls; `rss` is called after each tenth of them."""
     waiting = list(enumerate(recordings))[::-1]
     results: dict[int, TalkResult] = {}
     with output.progress() as progress:
@@ -117,6 +136,8 @@ async def _callers(
                 at, recording = waiting.pop()
                 results[at] = await _call(url, recording, args)
                 output.row({"path": recording.path, **summary(results[at])})
+                if len(results) * _RSS_POINTS % len(recordings) < _RSS_POINTS:
+                    rss()
                 progress.advance(task)
 
         callers = min(args.sessions, len(recordings))
@@ -202,6 +223,17 @@ def _cpu_s(pid: int | None) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_mb(pid: int | None) -> float | None:
+    """Resident memory of a process (Linux)."""
+    if pid is None:
+        return None
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    return round(int(status.partition("VmRSS:")[2].split()[0]) / 1024, 1)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
