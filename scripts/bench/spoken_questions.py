@@ -2,7 +2,8 @@
 
     python -m scripts.bench.spoken_questions OUT [--limit N] [--texts scripts/bench/short_commands.jsonl]
 
-The texts are those of the chat benchmark, if no others are named. Each gets half a second of silence before it. The folder has a `manifest.jsonl`; nothing else writes there.
+The texts are those of the chat benchmark, if no others are named. Each gets half a second of silence before it. The
+folder has a `manifest.jsonl`; nothing else writes there.
 """
 
 from __future__ import annotations
