@@ -366,6 +366,19 @@ async def test_audio_far_ahead_of_real_time_is_refused(call: Call) -> None:
         call.session.feed(np.zeros(16_000 * 61, np.float32))
 
 
+async def test_what_a_guess_cost_that_was_thrown_away_is_counted() -> None:
+    chat = ScriptedChat(["Paris ", "is the capital. "])
+    call = Call(chat=chat)
+    call.reflex.in_scope = False
+    await call.speak("what is the capital of france")
+    await call.wait(0.1)
+    await call.speak("what is the capital of france and of spain", 0.5)
+    account = call.session.speculation
+    assert account.wasted_tokens == 2
+    assert account.wasted_voice_ms > 0
+    await call.session.close()
+
+
 async def test_a_guess_from_another_context_is_not_used(call: Call) -> None:
     await call.speak("turn on the light")
     await call.wait(0.1)

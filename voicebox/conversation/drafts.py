@@ -82,6 +82,8 @@ class Drafts:
     def _cancel(self) -> None:
         if self.answer is not None:
             self.answer.cancel()
+            self.account.wasted_tokens += self.answer.tokens
+            self.account.wasted_voice_ms += self.answer.voice_ms
             self.answer = None
 
     async def _afresh(self, turn: str, text: str, context: Context) -> None:

@@ -20,13 +20,17 @@ class Guess:
 class SpeculationAccount:
     """Counts of one session (or of a process, when summed).
 
-    At most one guess is open at a time: a newer one replaces it, which wastes the older.
+    At most one guess is open at a time: a newer one replaces it, which wastes the older. `wasted_tokens` and
+    `wasted_voice_ms` are what the instruct model and the voice made for guesses that were thrown away. No guess costs
+    money: only what runs here is asked on a guess.
     """
 
     made: int = 0
     used: int = 0
     wasted: int = 0
     missed: int = 0
+    wasted_tokens: int = 0
+    wasted_voice_ms: float = 0.0
     open: Guess | None = None
 
     def begin(self, turn: str, key: object, *, aloud: bool) -> bool:

@@ -71,6 +71,10 @@ class Answer:
         """Whether it was begun before the end of the turn, on words that proved to be the last."""
         self.committed = False
         """Set once the turn is committed: what is spoken from then on is no guess."""
+        self.tokens = 0
+        """Pieces of text that the instruct model has made: a token each, or nearly."""
+        self.voice_ms = 0.0
+        """Processor time of the voice so far."""
         self.first_text_s: float | None = None
         self.ready_s: float | None = None
         self.first: asyncio.Future[Piece | None] = asyncio.get_running_loop().create_future()
@@ -213,12 +217,14 @@ class Answerer:
     async def _speak(self, phrase: str, answer: Answer, context: Context) -> SpokenPhrase:
         future = self._speaker.submit(phrase, speculative=not answer.committed, manner=context.manner)
         try:
-            return await asyncio.wrap_future(future)
+            spoken = await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             raise EngineError("the voice is overloaded and dropped a phrase") from None
+        answer.voice_ms += 0.0 if spoken.cached else spoken.synthesis_ms
+        return spoken
 
     async def _phrases(self, answer: Answer, context: Context) -> AsyncIterator[str]:
         plan, chat = answer.plan, self._chat()
@@ -240,6 +246,7 @@ class Answerer:
                 chat.stream(self._messages(answer.understanding.text, context), session=context.session)
             ) as pieces:
                 async for piece in pieces:
+                    answer.tokens += 1
                     for phrase in phrases.push(piece):
                         said = True
                         yield phrase

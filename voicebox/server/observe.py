@@ -30,3 +30,4 @@ def count_session(metrics: Metrics, session: SessionPort) -> None:
     account = getattr(session, "speculation", None)
     if isinstance(account, SpeculationAccount):
         metrics.speculation(made=account.made, used=account.used, wasted=account.wasted, missed=account.missed)
+        metrics.waste(tokens=account.wasted_tokens, voice_ms=account.wasted_voice_ms)

@@ -46,6 +46,16 @@ class Metrics:
             outcome: Counter(f"voicebox_speculations_{outcome}", f"Guesses {text}.", registry=self.registry)
             for outcome, text in _SPECULATIONS.items()
         }
+        self._wasted_tokens = Counter(
+            "voicebox_speculation_wasted_tokens",
+            "Tokens that the instruct model made for guesses that were thrown away.",
+            registry=self.registry,
+        )
+        self._wasted_voice = Counter(
+            "voicebox_speculation_wasted_voice_seconds",
+            "Processor time of the voice for guesses that were thrown away.",
+            registry=self.registry,
+        )
         self._stages = Histogram(
             "voicebox_stage_seconds",
             "Where a turn's time went.",
@@ -76,6 +86,11 @@ class Metrics:
         """Add a session's account: `made`, `used`, `wasted`, `missed`."""
         for outcome, count in counts.items():
             self._speculations[outcome].inc(count)
+
+    def waste(self, *, tokens: int, voice_ms: float) -> None:
+        """Add what a session's guesses cost that were thrown away."""
+        self._wasted_tokens.inc(tokens)
+        self._wasted_voice.inc(voice_ms / 1000)
 
     def refused(self, reason: str) -> None:
         """Count a conversation that was not begun."""
