@@ -77,7 +77,7 @@ class Checked:
         if isinstance(fact, f.Configured):
             self.active_s = self.now
         if isinstance(fact, f.Heard) and fact.kind is not f.Kind.PARTIAL:
-            self.heard[fact.turn, fact.pause] = fact.text
+            self.heard.setdefault((fact.turn, fact.pause), fact.text)
         self.answer_settled = isinstance(fact, f.ReplyReady | f.NothingToSay | f.ReplyFailed)
         self.state, effects = step(self.state, fact, self.now, self.rules)
         for effect in effects:
@@ -99,6 +99,12 @@ class Checked:
         else:
             raise AssertionError("the machine orders wake-ups without end")
         self.now = until
+
+    def jump(self, seconds: float) -> None:
+        """Time passes at once: the machine slept, and is told of one moment only, the last."""
+        self.now += seconds
+        self.wakes = [at for at in self.wakes if at > self.now]
+        self.tell(f.Tick())
 
     def check(self, effect: f.Effect) -> None:
         """Hold one effect against the promises."""
@@ -200,6 +206,7 @@ class Checked:
                 self.nudged += 1
                 self.nudges += 1
             case f.WakeAt(at_s):
+                assert at_s >= self.now, "woken in the past"
                 self.wakes.append(at_s)
         self._note_activity(effect)
 

@@ -52,6 +52,17 @@ class Conversation(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.m.advance(seconds)
 
+    @rule(seconds=st.sampled_from([0.5, 45.0, 3_600.0, 1e6]))
+    def time_jumps(self, seconds: float) -> None:
+        """A machine that was suspended, a clock that leapt: no tick came at the moments that were ordered."""
+        self.m.jump(seconds)
+
+    @rule(off=st.sampled_from([-1e6, -200.0, -1.0, 1.0, 200.0, 1e6]), starts=st.booleans())
+    def voice_of_another_time(self, off: float, starts: bool) -> None:
+        """A frame that comes very late, or is dated ahead."""
+        at_s = self.m.now + off
+        self.m.tell(f.VoiceStarted(at_s) if starts else f.VoicePaused(at_s))
+
     @rule()
     def voice(self) -> None:
         self.voiced = True
@@ -77,9 +88,10 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.m.decodes)
     @rule(data=st.data(), text=TEXTS, complete=COMPLETE, overlap=OVERLAPS, noise=st.booleans())
     def decoded(self, data: st.DataObject, text: str, complete: float | None, overlap: Overlap, noise: bool) -> None:
-        """A decode that was ordered comes back: any of them, in any order."""
+        """A decode that was ordered comes back: any of them, in any order, perhaps more than once."""
         decode = data.draw(st.sampled_from(self.m.decodes))
-        self.m.decodes.remove(decode)
+        if data.draw(st.booleans()):
+            self.m.decodes.remove(decode)
         self.m.tell(f.Heard(decode.turn, decode.kind, decode.pause, text, complete, noise or not text, overlap))
 
     @rule(complete=COMPLETE, overlap=OVERLAPS)
@@ -201,6 +213,9 @@ class Conversation(RuleBasedStateMachine):
                 m.tell(f.Said(m.speaking))
                 m.advance(60.0)
         assert m.speaking is None
+        assert not m.ducked, "ducked, and nothing came of it"
+        assert not m.held, "held, and nothing came of it"
+        assert m.preparing is None
         assert set(m.answered) <= set(m.committed)
 
 
@@ -261,6 +276,7 @@ def test_a_state_is_never_changed_in_place(story: list[tuple[f.Fact, float]], ru
         f.Reopen("turn_3"),
         f.Abandon("turn_1"),
         f.Speculate("turn_2", "hello", False),
+        f.WakeAt(-1.0),
     ],
 )
 def test_the_checks_can_fail(wrong: f.Effect) -> None:

@@ -27,9 +27,9 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
     before = state
     match fact:
         case f.VoiceStarted(at_s):
-            state = caller.voice_started(state, at_s, now, rules, effects)
+            state = caller.voice_started(state, min(at_s, now), now, rules, effects)
         case f.VoicePaused(last_s):
-            state = caller.voice_paused(state, last_s, now, rules, effects)
+            state = caller.voice_paused(state, min(last_s, now), now, rules, effects)
         case f.Heard():
             state = caller.heard(state, fact, now, rules, effects)
         case f.Stirred():
