@@ -22,7 +22,7 @@ ALLOWED = {
     "routing": BASE | ENGINES,
     "conversation": BASE | ENGINES | {"routing"},
     "transports": BASE | {"conversation", "routing"},
-    "server": BASE | {"conversation", "transports", "config", "models"},
+    "server": BASE | ENGINES | {"conversation", "transports", "config", "routing"},
     "client": BASE | {"vad"},
     "train": BASE | ENGINES | {"routing"},
 }

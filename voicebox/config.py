@@ -60,13 +60,22 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """The server and what protects it."""
 
-    host: str = Field("127.0.0.1", description="address to listen on; other than loopback needs an api_key")
+    host: str = Field("127.0.0.1", description="address to listen on; other than loopback needs a key")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     api_key: SecretStr | None = Field(None, description="key that clients must send as a Bearer token")
+    keys_file: Path | None = Field(None, description="keys of `voicebox keys`; default: in the user's data folder")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM); with it the server speaks TLS")
+    tls_key: Path | None = Field(None, description="its private key (PEM)")
     allowed_origins: Names = Field((), description="web origins that may connect besides the server's own")
     max_sessions: int = Field(32, ge=1, description="conversations at once; more are told to come back later")
+    connects_per_minute: int = Field(300, ge=0, description="calls that one address may begin in a minute; 0: any")
+    max_lag_ms: int = Field(250, ge=0, description="lateness of calls from which no more are taken; 0: never refuse")
     max_message_bytes: int = Field(16 * 2**20, ge=1024, description="largest WebSocket message")
     max_queue_bytes: int = Field(8 * 2**20, ge=2**16, description="most that waits for one slow reader")
+    max_body_bytes: int = Field(1 * 2**20, ge=1024, description="largest HTTP body other than a recording")
+    max_file_bytes: int = Field(25 * 2**20, ge=1024, description="largest recording to transcribe")
+    max_file_s: float = Field(3600.0, gt=0, description="longest recording to transcribe")
+    max_requests: int = Field(4, ge=1, description="HTTP requests at the models at once")
     ping_interval_s: float = Field(20.0, gt=0, description="seconds between keep-alive pings")
     stop_grace_s: float = Field(5.0, ge=0, description="seconds that replies may still take when the server stops")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")

@@ -41,6 +41,7 @@ from voicebox.observers import Observers
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
 from voicebox.routing.answer import Answerer
 from voicebox.routing.reflex import Reflex
+from voicebox.server.backends import Backends
 from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
 from voicebox.stt.batcher import SttBatcher
@@ -105,6 +106,7 @@ class Engines:
         self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb, voices=voices, speed=settings.tts.rate)
         recognizer = open_recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
+        self.stt_language = settings.stt.language if recognizer.multilingual else "en"
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
         self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon)
         self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
@@ -142,6 +144,25 @@ class Engines:
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
         return session
+
+    @property
+    def backends(self) -> Backends:
+        """The same engines, for requests over HTTP."""
+        return Backends(
+            transcriber=self.transcriber,
+            vad=self.vad.stream,
+            speaker=self.speaker,
+            find_voice=self.find_voice,
+            chat=lambda: self._chat,
+            chat_state=lambda: self.small_state,
+            reflex=self.reflex,
+            system=self._system,
+            now=self.today,
+            waiting_s=lambda: self.transcriber.waiting_s,
+            language=self.stt_language,
+            context_tokens=self.settings.chat.context_tokens,
+            vad_threshold=self.settings.vad.threshold,
+        )
 
     @property
     def registry(self) -> Registry:

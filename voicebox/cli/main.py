@@ -29,6 +29,7 @@ _COMMANDS = {
     "say": "speak a text",
     "skills": "your own skills: list, new, check, train",
     "models": "list, pull, verify and remove models",
+    "keys": "make, list and revoke the keys of a server",
     "train": "make an intent model of one's own",
     "calls": "list the turns of stored calls",
     "replay": "look into the recording of a session, and check the turn machine with it",

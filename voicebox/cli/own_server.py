@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -39,6 +40,8 @@ async def own_server(
         yield args.url, None
         return
     words = ["serve", "--json", *setting_arguments(args), *more, "--server.host", "127.0.0.1", "--server.port", "0"]
+    # Its only callers are ours: keys that others were given do not matter.
+    words += ["--server.keys_file", f"{os.devnull}/none"]
     words += ["--server.max_sessions", str(sessions + 1), "--server.log_level", "warning"]
     output.note("[dim]starting a server …[/dim]")
     process = await asyncio.create_subprocess_exec(

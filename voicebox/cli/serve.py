@@ -31,10 +31,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve; returns when the server was told to stop."""
     from voicebox.server.auth import check_exposure
+    from voicebox.server.keys import KeyStore, keys_file
     from voicebox.telemetry.logs import configure_logging
 
     settings = settings_from(args)
-    check_exposure(settings.server)
+    check_exposure(settings.server, KeyStore(keys_file(settings.server.keys_file)))
     configure_logging(settings.server.log_level, settings.server.log_format)
     asyncio.run(_serve(settings, Output(args.json)))
     return 0
@@ -43,12 +44,20 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(settings: Settings, output: Output) -> None:
     from voicebox.engines import Engines
     from voicebox.server.app import create_app
+    from voicebox.server.keys import KeyStore, keys_file
     from voicebox.server.lifecycle import serve
 
     started = time.monotonic()
     engines = Engines.build(settings)
     try:
-        app = create_app(settings, engines.session, health=engines.health, find_voice=engines.find_voice)
+        app = create_app(
+            settings,
+            engines.session,
+            health=engines.health,
+            find_voice=engines.find_voice,
+            backends=engines.backends,
+            keys=KeyStore(keys_file(settings.server.keys_file)),
+        )
 
         def ready(url: str) -> None:
             row: dict[str, Any] = {"event": "ready", "url": url, "ready_s": time.monotonic() - started}

@@ -11,6 +11,7 @@ from pathlib import Path
 from voicebox.errors import EngineError
 from voicebox.llm.jobs import Generation
 from voicebox.llm.llama import LlamaEngine
+from voicebox.llm.plain import Cleaner
 from voicebox.llm.prompt_cache import PromptCache
 from voicebox.llm.sampling import Sampling
 from voicebox.llm.sequences import common_prefix
@@ -18,7 +19,11 @@ from voicebox.llm.spoken import SpokenText
 from voicebox.llm.template import ChatTemplate
 from voicebox.llm.types import Message
 
-__all__ = ["LlamaChat"]
+__all__ = ["LlamaChat", "PromptTooLongError"]
+
+
+class PromptTooLongError(EngineError):
+    """Messages that leave no room for a reply."""
 
 
 class LlamaChat:
@@ -115,18 +120,26 @@ class LlamaChat:
         max_tokens: int = 96,
         grammar: str | None = None,
         on_done: Callable[[Generation], None] | None = None,
+        plain: Cleaner | None = None,
+        sampling: Sampling | None = None,
+        examples: bool = True,
     ) -> AsyncGenerator[str, None]:
         """Stream the reply's text, cleaned for speaking unless there is a grammar.
 
         Closing the iterator (or cancelling the task that waits for it) stops generation within one step. Old turns are
         left out when the messages do not fit. `on_done` gets the counts and times of the finished generation.
+        `plain` takes the place of the cleaning for speech, `sampling` of the model's own; `examples` shows how to
+        answer where the messages begin with a system message.
 
         Raises:
             ModelError: the template refuses the messages.
-            EngineError: the prompt is too long, the grammar cannot be parsed, or the engine failed or is closed.
+            PromptTooLongError: what is left without old turns is too long.
+            EngineError: the grammar cannot be parsed, or the engine failed or is closed.
         """
-        tokens = self._prompt(messages, max_tokens=max_tokens)
-        spoken = SpokenText(max_sentences=self._max_sentences) if grammar is None else None
+        tokens = self._prompt(messages, max_tokens=max_tokens, examples=examples)
+        spoken = plain
+        if spoken is None and grammar is None:
+            spoken = SpokenText(max_sentences=self._max_sentences)
         loop = asyncio.get_running_loop()
         # Bounded by max_tokens: the engine puts at most one item per token.
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
@@ -144,7 +157,12 @@ class LlamaChat:
             return not heard or (spoken is not None and spoken.done)
 
         future = self._engine.generate(
-            tokens, session=session, max_tokens=max_tokens, sampling=self._sampling, grammar=grammar, on_text=on_text
+            tokens,
+            session=session,
+            max_tokens=max_tokens,
+            sampling=sampling or self._sampling,
+            grammar=grammar,
+            on_text=on_text,
         )
         future.add_done_callback(lambda _: put(None))
         try:
@@ -169,7 +187,9 @@ class LlamaChat:
         """Free the model. Idempotent."""
         self._engine.close()
 
-    def _prompt(self, messages: Sequence[Message], *, max_tokens: int, open_end: bool = False) -> list[int]:
+    def _prompt(
+        self, messages: Sequence[Message], *, max_tokens: int, open_end: bool = False, examples: bool = True
+    ) -> list[int]:
         """The tokens of the messages, without the oldest turns if they would leave no room for the reply."""
         if not messages:
             raise EngineError("There are no messages to answer")
@@ -177,8 +197,9 @@ class LlamaChat:
         kept = list(messages)
         first = 0
         if kept[0].role == "system":
-            kept[1:1] = self._examples
-            first = 1 + len(self._examples)
+            shown = self._examples if examples else ()
+            kept[1:1] = shown
+            first = 1 + len(shown)
         tokens = self._template.tokens(kept, open_end=open_end)
         while len(tokens) > room and len(kept) > first + 1:
             del kept[first]
@@ -186,5 +207,5 @@ class LlamaChat:
                 del kept[first]
             tokens = self._template.tokens(kept, open_end=open_end)
         if len(tokens) > room:
-            raise EngineError(f"The prompt has {len(tokens)} tokens, {self.name} has room for {room}")
+            raise PromptTooLongError(f"The prompt has {len(tokens)} tokens, {self.name} has room for {room}")
         return tokens

@@ -1,29 +1,45 @@
-"""The web application: routes, and what a WebSocket must pass before it becomes a conversation."""
+"""The web application: its routes, and what a WebSocket must pass before it becomes a conversation."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from voicebox.config import Settings
+from voicebox.errors import ConfigError
 from voicebox.server.admission import Admission, RefusedError
-from voicebox.server.auth import check_exposure, key_accepted, origin_accepted
-from voicebox.server.http import Health, HttpEndpoints, error_body
+from voicebox.server.auth import Access, Caller, check_exposure
+from voicebox.server.backends import Backends, Places
+from voicebox.server.guard import Guard, spend
+from voicebox.server.headroom import Headroom
+from voicebox.server.http import Health, HttpEndpoints
+from voicebox.server.http_chat import Chat
+from voicebox.server.http_errors import HttpError, http_exception
+from voicebox.server.http_secrets import ClientSecrets
+from voicebox.server.http_speech import Speech
+from voicebox.server.http_transcriptions import Transcriptions
+from voicebox.server.keys import KeyStore
 from voicebox.server.observe import count, count_session
+from voicebox.server.openapi import Documentation
 from voicebox.telemetry.metrics import Metrics
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import SemanticVad
 from voicebox.transports.realtime.websocket import (
     CLOSE_BETA,
     CLOSE_BUSY,
+    CLOSE_TOO_SLOW,
     RealtimeSocket,
     SessionFactory,
     refuse,
@@ -31,8 +47,6 @@ from voicebox.transports.realtime.websocket import (
 )
 
 __all__ = ["Application", "SessionFactory", "create_app"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -42,6 +56,8 @@ class Application:
     asgi: Starlette
     admission: Admission
     metrics: Metrics = field(repr=False)
+    watch: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
+    """Runs beside the server for as long as it serves."""
 
 
 def create_app(
@@ -50,6 +66,8 @@ def create_app(
     *,
     health: Health = dict,
     find_voice: Callable[[str], str] | None = None,
+    backends: Backends | None = None,
+    keys: KeyStore | None = None,
 ) -> Application:
     """Build the application.
 
@@ -58,17 +76,26 @@ def create_app(
         sessions: makes a session for a connection.
         health: what the engines say of themselves, for `/health` and `/v1/models`.
         find_voice: the voice that speaks for one that a client asks for; None: the server has one voice.
+        backends: the engines, for transcription, speech and chat over HTTP; None leaves these out.
+        keys: the keys of `voicebox keys`; None: only `server.api_key` counts.
 
     Raises:
         ConfigError: others could reach the server and there is no key.
     """
-    check_exposure(settings.server)
+    check_exposure(settings.server, keys)
     admission = Admission(settings.server.max_sessions)
     metrics = Metrics(lambda: float(admission.active))
-    http = HttpEndpoints(settings.server, admission, metrics, health)
+    waiting_s = (lambda: 0.0) if backends is None else backends.waiting_s
+    headroom = Headroom(settings.server.max_lag_ms, waiting_s)
+    access = Access(settings.server, keys)
+    guard = Guard(settings.server, access, admission, headroom, metrics)
+    config = _new_config(settings, health, find_voice)
+    http = HttpEndpoints(admission, metrics, health, headroom)
+    secrets = ClientSecrets(settings.server, access, config)
+    documentation = Documentation()
     socket = RealtimeSocket(
         sessions=sessions,
-        config=_new_config(settings, health, find_voice),
+        config=config,
         observe=partial(count, metrics),
         ended=partial(count_session, metrics),
         stopping=admission.wait_stopping,
@@ -77,39 +104,83 @@ def create_app(
     )
 
     async def realtime(websocket: WebSocket) -> None:
-        protocols = websocket.scope.get("subprotocols", [])
-        if not key_accepted(settings.server, websocket.headers, protocols):
-            metrics.refused("invalid_api_key")
-            body = error_body("Incorrect or missing API key.", "invalid_api_key")
-            await websocket.send_denial_response(JSONResponse(body, status_code=401))
-            return
-        if not origin_accepted(settings.server, websocket.headers):
-            metrics.refused("origin")
-            body = error_body("This origin may not connect; see server.allowed_origins.", "origin_not_allowed")
-            await websocket.send_denial_response(JSONResponse(body, status_code=403))
-            return
-        beta = speaks_beta(websocket)
-        if beta is not None:
-            metrics.refused(beta.code)
-            await refuse(websocket, beta.code, beta.message, CLOSE_BETA)
-            return
         try:
-            with admission.session():
-                await socket.run(websocket)
-        except RefusedError as refusal:
-            metrics.refused(refusal.code)
-            await refuse(websocket, refusal.code, str(refusal), CLOSE_BUSY)
+            caller = guard.call(websocket)
+            beta = speaks_beta(websocket)
+            if beta is not None:
+                metrics.refused(beta.code)
+                await refuse(websocket, beta.code, beta.message, CLOSE_BETA)
+                return
+            with caller.quotas.session():
+                await _converse(socket, admission, metrics, caller, websocket)
+        except (HttpError, ConfigError) as error:
+            await guard.refuse(websocket, error)
 
-    asgi = Starlette(
-        routes=[
-            Route("/", http.page),
-            Route("/health", http.health),
-            Route("/metrics", http.keyed(http.metrics)),
-            Route("/v1/models", http.keyed(http.models)),
-            WebSocketRoute("/v1/realtime", realtime),
+    routes: list[Any] = [
+        Route("/", http.page),
+        Route("/docs", documentation.page),
+        Route("/openapi.json", documentation.schema),
+        Route("/health", http.health),
+        Route("/health/live", http.live),
+        Route("/health/ready", http.ready),
+        Route("/metrics", guard.request(http.metrics, "admin")),
+        Route("/v1/models", guard.request(http.models)),
+        Route("/v1/models/{model:path}", guard.request(http.model)),
+        Route("/v1/realtime/client_secrets", guard.request(secrets.create, "realtime"), methods=["POST"]),
+        WebSocketRoute("/v1/realtime", realtime),
+    ]
+    if backends is not None:
+        places = Places(settings.server.max_requests)
+        transcriptions = Transcriptions(
+            settings.server, backends, places, calm=lambda: not admission.active, spend=spend
+        )
+        speech = Speech(settings.server, backends, places, spend=spend)
+        chat = Chat(settings.server, backends, places)
+        routes += [
+            Route("/v1/audio/transcriptions", guard.request(transcriptions.create, "audio"), methods=["POST"]),
+            Route("/v1/audio/speech", guard.request(speech.create, "audio"), methods=["POST"]),
+            Route("/v1/chat/completions", guard.request(chat.create, "chat"), methods=["POST"]),
         ]
+    asgi = Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: http_exception},
+        middleware=_cross_origin(settings.server.allowed_origins),
     )
-    return Application(asgi, admission, metrics)
+    return Application(asgi, admission, metrics, headroom.watch)
+
+
+async def _converse(
+    socket: RealtimeSocket, admission: Admission, metrics: Metrics, caller: Caller, websocket: WebSocket
+) -> None:
+    """One call, for as long as the key's minutes last."""
+    began_s = time.monotonic()
+    left_s = caller.quotas.left_s
+    try:
+        with admission.session():
+            async with asyncio.timeout(left_s if left_s < float("inf") else None):
+                await socket.run(websocket, caller.session)
+    except TimeoutError:
+        await refuse(websocket, "quota_exceeded", "The minutes of your key are used up", CLOSE_TOO_SLOW)
+    except RefusedError as refusal:
+        metrics.refused(refusal.code)
+        await refuse(websocket, refusal.code, str(refusal), CLOSE_BUSY)
+    finally:
+        with contextlib.suppress(HttpError):
+            caller.quotas.spend(time.monotonic() - began_s)
+
+
+def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
+    """Web pages of listed origins may read what they get."""
+    if not origins:
+        return []
+    allowed = Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Location"],
+    )
+    return [allowed]
 
 
 def _new_config(

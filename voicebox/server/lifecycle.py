@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Generator
 
 import uvicorn
@@ -40,10 +41,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, and tell who waits for it."""
         await super().startup(sockets)
+        self._watch = asyncio.create_task(self._application.watch(), name="headroom")
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let sessions end (close code 1001), then drop what is left."""
+        self._watch.cancel()
         for server in self.servers:
             server.close()
         admission = self._application.admission
@@ -87,6 +90,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 
 def _build(app: Application, settings: ServerSettings) -> _Server:
+    cert, key = _tls(settings)
     config = uvicorn.Config(
         app.asgi,
         ws="websockets-sansio",
@@ -99,13 +103,43 @@ def _build(app: Application, settings: ServerSettings) -> _Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
     )
     return _Server(config, app, settings.stop_grace_s)
 
 
-def _url(listener: socket.socket) -> str:
+def _tls(settings: ServerSettings) -> tuple[str, str] | tuple[None, None]:
+    """The files of certificate and key; None: no TLS.
+
+    Raises:
+        ConfigError: the certificate or its key cannot be used.
+    """
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None, None
+    if settings.tls_cert is None or settings.tls_key is None:
+        missing = "server.tls_cert" if settings.tls_cert is None else "server.tls_key"
+        raise ConfigError(f"{missing} is not set", cure="TLS needs both the certificate and its private key.")
+    cert, key = settings.tls_cert.expanduser(), settings.tls_key.expanduser()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
+    except OSError as error:
+        raise ConfigError(
+            f"The certificate {cert} with the key {key} cannot be used ({error.strerror or error})",
+            cure="Both are PEM files, and the key belongs to the certificate and has no password.",
+        ) from None
+    return str(cert), str(key)
+
+
+def _no_password() -> str:
+    """OpenSSL would ask on the terminal."""
+    return ""
+
+
+def _url(listener: socket.socket, settings: ServerSettings) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def serve(app: Application, settings: ServerSettings, *, on_ready: Callable[[str], None]) -> None:
@@ -119,15 +153,15 @@ async def serve(app: Application, settings: ServerSettings, *, on_ready: Callabl
     Raises:
         ConfigError: the address cannot be taken.
     """
-    listener = _listen(settings)
     server = _build(app, settings)
+    listener = _listen(settings)
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, server.stop)
     try:
         serving = asyncio.create_task(server.serve([listener]), name="server")
         await server.ready.wait()
-        on_ready(_url(listener))
+        on_ready(_url(listener, settings))
         await serving
     finally:
         for number in _SIGNALS:
@@ -138,12 +172,12 @@ async def serve(app: Application, settings: ServerSettings, *, on_ready: Callabl
 @contextlib.asynccontextmanager
 async def running(app: Application, settings: ServerSettings) -> AsyncIterator[str]:
     """A server inside this process for as long as the context lasts; gives its address."""
-    listener = _listen(settings)
     server = _build(app, settings)
+    listener = _listen(settings)
     serving = asyncio.create_task(server.serve([listener]), name="server")
     try:
         await server.ready.wait()
-        yield _url(listener)
+        yield _url(listener, settings)
     finally:
         server.stop()
         await serving

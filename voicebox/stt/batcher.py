@@ -68,9 +68,10 @@ class _Job:
 class SttBatcher:
     """One recogniser for all sessions (a `Transcriber`). Its methods may be called from any thread.
 
-    Finals go before pause decodes before partials, and within these the earliest deadline first. Jobs of equal
-    priority, prompt and like length share a pass. A pass is never interrupted, so passes of partials are kept short;
-    with `express` a second thread takes finals and pause decodes alone, so that they wait for no partial.
+    Finals go before pause decodes before partials before recordings, and within these the earliest deadline first.
+    Jobs of equal priority, prompt and like length share a pass. A pass is never interrupted, so passes of partials are
+    kept short, and those of recordings have one job; with `express` a second thread takes finals and pause decodes
+    alone, so that they wait for no partial.
 
     Args:
         recognizer: called from the batcher's own thread; with `express` from two at a time.
@@ -97,7 +98,7 @@ class SttBatcher:
         self._recognizer = recognizer
         self._max_waiting = max_waiting
         self._max_batch = max_batch
-        self._max_partials = max_partials
+        self._sizes = {Priority.PARTIAL: max_partials, Priority.BACKGROUND: 1}
         self._patience_s = patience_s
         self._languages = SpokenLanguages()
         self._clock = clock
@@ -138,6 +139,13 @@ class SttBatcher:
         """Whether a decode runs or waits now."""
         with self._changed:
             return bool(self._began or self._waiting)
+
+    @property
+    def waiting_s(self) -> float:
+        """For how long the oldest job of a call has been waiting; recordings do not count."""
+        with self._changed:
+            began = [job.submitted_s for job in self._waiting if job.priority < Priority.BACKGROUND]
+            return self._clock() - min(began) if began else 0.0
 
     @property
     def stats(self) -> BatcherStats:
@@ -200,7 +208,7 @@ class SttBatcher:
     def _evict(self, priority: Priority, given_up: Sequence[_Job]) -> list[_Job]:
         """The partial that makes room for a more urgent job: the oldest of those due last."""
         partials = [j for j in self._waiting if j.priority == Priority.PARTIAL and j not in given_up]
-        if priority == Priority.PARTIAL or not partials:
+        if priority >= Priority.PARTIAL or not partials:
             raise EngineError(
                 f"The recogniser {self.name} has {len(self._waiting)} jobs waiting", cure="Open fewer sessions."
             )
@@ -227,7 +235,7 @@ class SttBatcher:
                     self._changed.wait()
                     continue
                 head = min(open_to, key=lambda job: job.urgency)
-                size = self._max_partials if head.priority == Priority.PARTIAL else self._max_batch
+                size = self._sizes.get(head.priority, self._max_batch)
                 batch = [job for job in sorted(open_to, key=lambda job: job.urgency) if job.goes_with(head)][:size]
                 self._waiting = [job for job in self._waiting if job not in batch]
                 running = [job for job in batch if job.future.set_running_or_notify_cancel()]

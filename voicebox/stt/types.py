@@ -26,6 +26,8 @@ class Priority(IntEnum):
     FINAL = 0
     PAUSE = 1
     PARTIAL = 2
+    BACKGROUND = 3
+    """Recordings, for which nobody listens: when nothing of a call waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,10 @@ class Utterance:
         self._resumed.append(self._samples - round(ago_s * SAMPLE_RATE))
         self._settle_pause()
 
+    def would_settle(self, gap_s: float) -> bool:
+        """Whether all so far would be settled by a pause of this length: for recordings, where the pause is known."""
+        return _settles(self._samples - self._start, round(gap_s * SAMPLE_RATE))
+
     def agree(self, hypothesis: str) -> tuple[str, str]:
         """Take the next hypothesis of the whole utterance; returns `(stable, text)`.
 
@@ -182,9 +186,7 @@ class Utterance:
         if resumed is None:
             return
         self._pause = None
-        gap_s = (resumed - stretch.end) / SAMPLE_RATE
-        long = stretch.end - stretch.start >= _SETTLE_S * SAMPLE_RATE
-        if gap_s >= _LONG_GAP_S or (long and gap_s >= _GAP_S):
+        if _settles(stretch.end - stretch.start, resumed - stretch.end):
             self._settle(max(stretch.end, resumed - round(_LEAD_S * SAMPLE_RATE)), text)
 
     def _settle(self, at: int, text: str) -> None:
@@ -194,6 +196,11 @@ class Utterance:
         view = self._buffer[start:end]
         view.flags.writeable = False
         return view
+
+
+def _settles(samples: int, gap: int) -> bool:
+    long = samples >= _SETTLE_S * SAMPLE_RATE
+    return gap >= _LONG_GAP_S * SAMPLE_RATE or (long and gap >= _GAP_S * SAMPLE_RATE)
 
 
 def _leading(words: Sequence[str], keys: Sequence[str]) -> Sequence[str]:

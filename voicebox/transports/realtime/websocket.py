@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -23,6 +23,7 @@ from voicebox.transports.realtime.protocol import (
     parse,
 )
 from voicebox.transports.realtime.session_config import SessionConfig
+from voicebox.transports.realtime.session_patch import SessionPatch
 
 __all__ = [
     "CLOSE_BETA",
@@ -73,10 +74,15 @@ class RealtimeSocket:
     stop_grace_s: float
     max_queue_bytes: int
 
-    async def run(self, websocket: WebSocket) -> None:
-        """Hold one conversation over an open (not yet accepted) WebSocket, until either side ends it."""
+    async def run(self, websocket: WebSocket, preset: Mapping[str, Any] | None = None) -> None:
+        """Hold one conversation over an open (not yet accepted) WebSocket, until either side ends it.
+
+        `preset` is a session as `session.update` has it, which an ephemeral key was made with.
+        """
         await websocket.accept(subprotocol=_subprotocol(websocket))
         config = self.config()
+        if preset:
+            config.apply(SessionPatch.model_validate(dict(preset)))
         config.model = websocket.query_params.get("model") or config.model
         connection = RealtimeConnection(config, max_queue_bytes=self.max_queue_bytes)
         connection.open()
