@@ -11,6 +11,7 @@ from tests.conversation.call import RATE, SILENCE, VOICE, Call, ScriptedChat
 from voicebox.conversation import events as e
 from voicebox.conversation.ports import SessionOptions
 from voicebox.errors import EngineError, VoiceboxError
+from voicebox.skills.types import Plan
 from voicebox.stt.types import Priority
 from voicebox.tts.types import Manner
 
@@ -364,6 +365,23 @@ async def test_a_recording_sent_at_once_waits_for_each_turns_answer(call: Call) 
 async def test_audio_far_ahead_of_real_time_is_refused(call: Call) -> None:
     with pytest.raises(EngineError, match="faster than real time"):
         call.session.feed(np.zeros(16_000 * 61, np.float32))
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_only_a_skill_that_changes_nothing_works_on_a_guess(call: Call, early: bool) -> None:
+    asked: list[float] = []
+
+    async def work() -> Plan:
+        asked.append(call.time)
+        return Plan("It is done.")
+
+    call.reflex.plan = lambda understanding, **_: Plan("", work=work, early=early)  # type: ignore[method-assign]
+    await call.speak("ask the oracle")
+    await call.wait(0.1)
+    assert bool(asked) is early
+    await call.wait(1.0)
+    assert len(asked) == 1
+    assert [text.text for text in call.seen(e.ReplyText)] == ["It is done."]
 
 
 async def test_what_a_guess_cost_that_was_thrown_away_is_counted() -> None:

@@ -47,7 +47,7 @@ class Drafts:
             self.answer = self._answerer.draft(understanding, context)
         if self.answer is None or self.answer.started:
             return
-        if aloud:
+        if aloud and self.answer.early:
             self._answerer.start(self.answer, context)
         elif self.answer.decision.tier == "small" and understanding.confidence >= _READ_AHEAD:
             self._spawn(self._answerer.prefill(understanding.text, context))

@@ -88,6 +88,11 @@ class Answer:
         self._task = asyncio.create_task(producer)
 
     @property
+    def early(self) -> bool:
+        """Whether it may be begun on a guess."""
+        return self.plan is None or self.plan.work is None or self.plan.early
+
+    @property
     def started(self) -> bool:
         """Whether phrases are being made."""
         return self._task is not None

@@ -142,7 +142,8 @@ class Plan:
     cache and is heard while the rest is synthesized.
 
     A plan that takes longer than a moment has `work` instead of a reply: the coroutine function that makes the plan,
-    called when the answer is wanted, and cancelled when it is not wanted any more.
+    called when the answer is wanted, and cancelled when it is not wanted any more. Only with `early` is it called on a
+    guess: what somebody else's code does is not ours to promise.
     """
 
     reply: str
@@ -151,6 +152,7 @@ class Plan:
     control: Control | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     work: Callable[[], Awaitable[Plan]] | None = None
+    early: bool = False
 
 
 class Skill(Protocol):

@@ -63,7 +63,7 @@ class OwnSkill:
         """The reply, or the work that makes it. Raises KeyError for an intent that is not its own."""
         own = self._own[request.intent]
         if own.handler is not None:
-            return Plan("", work=partial(self._ask, own.handler, request))
+            return Plan("", work=partial(self._ask, own.handler, request), early=own.intent.read_only)
         values = {name: slot.value for name, slot in request.slots.items()}
         reply = fill_reply(own.replies, own.intent.slots, request)
         return Plan(reply, data={"intent": request.intent, "slots": values})
