@@ -20,7 +20,7 @@ Speak = Callable[..., NDArray[np.float32]]
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings(
         None,
         {
@@ -28,6 +28,7 @@ def settings() -> Settings:
             "stt.model": "whisper-tiny.en",
             "chat.model": "smollm2-135m-instruct-q4_1",
             "skills.timezone": "UTC",
+            "conversation.record_dir": str(tmp_path_factory.mktemp("recordings")),
         },
     )
 

@@ -233,7 +233,7 @@ async def simulate(
     while loop.time() - start < seconds and (turns is None or call.watch.counts["TurnCommitted"] < turns):
         await call.act()
         call.watch.look()
-        if loop.time() - marked >= seconds / 10:
+        if loop.time() - marked >= min(seconds / 10, 360.0):
             marked = loop.time()
             gc.collect()
             report.sizes.append(call.watch.sizes())
