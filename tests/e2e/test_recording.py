@@ -40,9 +40,13 @@ async def test_a_recorded_call_replays_the_same(
 
 async def _written(folder: Path, before: set[Path]) -> set[Path]:
     """The recordings that were made since, once they are written to their end."""
-    async with asyncio.timeout(20.0):
-        while True:
-            new = set(folder.glob("*.jsonl")) - before
-            if new and all('"end":true' in path.read_text("utf-8") for path in new):
-                return new
-            await asyncio.sleep(0.05)
+    for _ in range(400):
+        if new := _ended(folder, before):
+            return new
+        await asyncio.sleep(0.05)
+    raise AssertionError("the recording was never written to its end")
+
+
+def _ended(folder: Path, before: set[Path]) -> set[Path]:
+    new = set(folder.glob("*.jsonl")) - before
+    return new if all('"end":true' in path.read_text("utf-8") for path in new) else set()

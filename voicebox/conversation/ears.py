@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from voicebox.audio.offset import OffsetRemover
 from voicebox.conversation.clock import SessionClock
 from voicebox.conversation.echo import EchoDetector, Source
 from voicebox.conversation.segmenter import Segmenter, VoicePaused, VoiceStarted
@@ -52,6 +53,7 @@ class Ears:
         self._partial_ms = partial_ms
         self._partials = PartialSchedule(base_ms=partial_ms)
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._offset = OffsetRemover()
         self._open = False
 
     def frames(self, audio: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -67,6 +69,7 @@ class Ears:
     def hear(self, frame: NDArray[np.float32], *, wall: float) -> tuple[float, VoiceStarted | VoicePaused | None]:
         """Take the next frame; returns the session time of its end, and whether voice began or stopped."""
         end_s = self.clock.advance(wall, _FRAME_S)
+        frame = self._offset.remove(frame)
         if self._open:
             self.utterance.append(frame)
         else:
