@@ -433,6 +433,7 @@ class Session:
                 first = False
         except VoiceboxError as failure:
             error = failure
+            answer.cancel()
             self._emit(e.SessionError("reply_broke_off", str(failure)))
         if self._spoken is answer:
             self._said(self._mouth.end(error))
