@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedEngines
+from tests.server.backends import Fakes
 from tests.server.running_server import Running, Start
 from voicebox.config import load_settings
 from voicebox.server.app import create_app
+from voicebox.server.keys import KeyStore
 from voicebox.server.lifecycle import running
 
 
@@ -18,11 +20,21 @@ def start(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     @asynccontextmanager
     async def begin(
-        engines: ScriptedEngines | None = None, health: dict[str, Any] | None = None, **server: Any
+        engines: ScriptedEngines | None = None,
+        health: dict[str, Any] | None = None,
+        fakes: Fakes | None = None,
+        keys: KeyStore | None = None,
+        **server: Any,
     ) -> AsyncIterator[Running]:
         engines = engines or ScriptedEngines()
         settings = load_settings(flags={"server.port": 0, **{f"server.{key}": value for key, value in server.items()}})
-        app = create_app(settings, engines.session, health=lambda: health or {})
+        app = create_app(
+            settings,
+            engines.session,
+            health=lambda: health or {},
+            backends=None if fakes is None else fakes.backends,
+            keys=keys,
+        )
         async with running(app, settings.server) as url:
             yield Running(url, engines, app)
 
