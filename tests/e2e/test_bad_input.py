@@ -122,3 +122,45 @@ async def test_audio_faster_than_real_time_is_answered_turn_by_turn(url: str, sp
             transcripts.append(done["transcript"].lower())
     assert "fan" in transcripts[0]
     assert "day" in transcripts[1]
+
+
+def _narrow(speech: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As it comes through a telephone, brought back to 16 kHz."""
+    return resample(resample(speech, 16_000, 8_000), 8_000, 16_000)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(_narrow, id="8 kHz speech upsampled"),
+        pytest.param(lambda speech: np.clip(5 * speech, -1, 1).astype(np.float32), id="clipped"),
+        pytest.param(lambda speech: (0.5 * speech + 0.3).astype(np.float32), id="offset"),
+        pytest.param(lambda speech: (0.03 * speech).astype(np.float32), id="30 dB too quiet"),
+    ],
+)
+async def test_damaged_speech_is_understood(
+    url: str, speak: Speak, damage: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> None:
+    result = await play(url, damage(speak("Turn on the fan in the bedroom.")), 16_000, patience_s=20.0)
+    assert ["fan" in (turn.transcript or "").lower() for turn in result.turns] == [True]
+
+
+async def test_frames_that_come_twice_and_late_are_answered(url: str, speak: Speak) -> None:
+    """Every block is sent again after 60 ms: words are garbled, but turns end and the next one is understood."""
+    speech = resample(speak("What day is it?"), 16_000, 24_000)
+    async with dial(url) as socket:
+        blocks = np.array_split(np.concatenate((speech, np.zeros(24_000, np.float32))), 40)
+        for i, block in enumerate(blocks):
+            await socket.send(append(block))
+            if i % 2:
+                await socket.send(append(blocks[i - 1]))
+        await asyncio.sleep(3.0)
+        await socket.send(append(np.zeros(48_000, np.float32)))
+        await asyncio.sleep(4.0)
+        await socket.send(append(speech))
+        await socket.send(append(np.zeros(24_000, np.float32)))
+        async with asyncio.timeout(60.0):
+            while True:
+                event = json.loads(await socket.recv())
+                if event.get("transcript", "").lower().strip(" ?.") == "what day is it":
+                    break
