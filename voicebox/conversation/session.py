@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,7 +24,6 @@ from voicebox.conversation import events as e
 from voicebox.conversation import facts as f
 from voicebox.conversation.drafts import Drafts
 from voicebox.conversation.ears import Ears
-from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.history import History
 from voicebox.conversation.log import Header, Recorder, Sink
 from voicebox.conversation.mouth import Mouth
@@ -32,6 +31,7 @@ from voicebox.conversation.nudge import nudge
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.recognition import Recognition, Words
 from voicebox.conversation.results import carry_out
+from voicebox.conversation.session_engines import SessionEngines
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
 from voicebox.conversation.turn import step
@@ -39,12 +39,12 @@ from voicebox.conversation.wakes import Wakes
 from voicebox.conversation.waterfall import Marks, turn_record
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import Message
-from voicebox.routing.answer import Answer, Answerer, Context
+from voicebox.routing.answer import Answer, Context
 from voicebox.skills.types import Control, Dialog
 from voicebox.stt.stream import normalize
-from voicebox.stt.types import SAMPLE_RATE, Transcriber
+from voicebox.stt.types import SAMPLE_RATE
 from voicebox.tts.types import Manner
-from voicebox.vad.types import FRAME_SAMPLES, TurnJudge, VoiceActivityDetector
+from voicebox.vad.types import FRAME_SAMPLES, TurnJudge
 
 __all__ = ["Session", "SessionEngines"]
 
@@ -58,24 +58,6 @@ _MAX_TEXTS = 64
 _MAX_WAIT_S = 30.0
 _LIVE_S = 0.5
 """Audio up to this far ahead of real time is a live caller's, with a bursty network."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEngines:
-    """What a session needs of the process.
-
-    `silence` silences what rings for a session; `gain` is the factor by which it wants the voice louder. `partial_ms`
-    is the shortest time between two partial decodes. `judge` listens to pauses beside the recogniser.
-    """
-
-    vad: VoiceActivityDetector
-    transcriber: Transcriber
-    answerer: Answerer
-    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
-    silence: Callable[[str], None] = lambda session: None
-    gain: Callable[[str], float] = lambda session: 1.0
-    partial_ms: float = 240.0
-    judge: TurnJudge | None = None
 
 
 class Session:
