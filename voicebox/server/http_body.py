@@ -44,9 +44,12 @@ async def read_json(request: Request, model: type[_Model], most: int) -> _Model:
     body = await limited(request, most)
     try:
         value = json.loads(body)
+        if b"\\u" in body:
+            # Halves of surrogate pairs are JSON, but no text: nothing further in could write them.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         # UnicodeDecodeError is a ValueError too.
-        raise HttpError(400, f"The body is no JSON: {str(error)[:200]}", "invalid_json") from None
+        raise HttpError(400, f"The body is no JSON: {_reason(error)}", "invalid_json") from None
     if not isinstance(value, dict):
         raise HttpError(400, "The body must be a JSON object", "invalid_json")
     return validated(model, value)
@@ -112,6 +115,10 @@ def upload_of(form: FormData, name: str) -> BinaryIO:
     if not files or not isinstance(files[0], UploadFile):
         raise HttpError(400, f"Missing required parameter: {name!r}", "missing_parameter", param=name)
     return files[0].file
+
+
+def _reason(error: Exception) -> str:
+    return "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else str(error)[:200]
 
 
 def _check_length(request: Request, most: int) -> None:

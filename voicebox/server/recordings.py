@@ -24,7 +24,7 @@ __all__ = ["Heard", "Manuscript", "Request", "transcribe", "voiced"]
 _WHOLE_S = 24.0
 """Recordings up to this long are decoded in one pass: the recogniser sees all of the context."""
 _LEAD_S = 0.3
-_TAIL_S = 0.25
+_TAIL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
