@@ -70,3 +70,20 @@ def test_a_clock_that_jumps_is_survived() -> None:
     detector.play(voice(2, 2.0), RATE, 0.0)
     for end_s in (0.032, 500.0, 500.032, 3.0):
         assert detector.hear(np.zeros(512, np.float32), end_s) in Source
+
+
+def test_what_is_learnt_stays_while_a_far_end_may_play_at_another_level() -> None:
+    def verdicts(frozen: bool) -> list[Source]:
+        detector, said = EchoDetector(), voice(2, 6.0)
+        detector.play(said, RATE, 0.0)
+        sound = room(said, 0.1, -10.0)[: 6 * RATE]
+        sound[2 * RATE : 3 * RATE] *= 0.25  # It was ducked for a second.
+        sound = sound + 3e-4 * np.random.default_rng(5).standard_normal(len(sound)).astype(np.float32)
+        found = []
+        for i in range(len(sound) // 512):
+            detector.frozen = frozen and 2.0 <= i * 0.032 < 3.1
+            found.append(detector.hear(sound[i * 512 : (i + 1) * 512], (i + 1) * 0.032))
+        return found[round(3.1 / 0.032) :]
+
+    assert Source.CALLER not in verdicts(frozen=True)
+    assert Source.CALLER in verdicts(frozen=False)

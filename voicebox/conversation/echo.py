@@ -95,6 +95,8 @@ class EchoDetector:
         self.excess_db = 0.0
         """How much more there is in the microphone than the echo explains; 0 while no echo is known."""
         self.source = Source.CALLER
+        self.frozen = False
+        """Set while the far end may play at another level, and somebody speaks: nothing is learnt then."""
 
     @property
     def delay_ms(self) -> float | None:
@@ -156,7 +158,7 @@ class EchoDetector:
             # In a stretch in which all is played, the delay does not matter much.
             bound = (self._mic.mean(axis=0) + _QUIET) / (self._ref[-_SPAN - 12 :].mean(axis=0) + _QUIET)
             self._ceiling = bound if self._ceiling is None else np.minimum(self._ceiling * _RISE, bound)
-        if self._mic[-_SHORT:].sum() > 4.0 * _SHORT * self._floor.sum():
+        if not self.frozen and self._mic[-_SHORT:].sum() > 4.0 * _SHORT * self._floor.sum():
             self._learn(alike)
         lag = self._lag
         self.likeness = float((alike if lag is None else alike[max(0, lag - 2) : lag + 3]).max())

@@ -141,8 +141,18 @@ class Mouth:
             self._emit(e.ReplyDone(reply, "failed", text, error.message))
         return f"{saying.before} {text}".strip()
 
+    def duck(self, reply: str, *, on: bool) -> None:
+        """Ask for a lower level, or for full level again; not every far end knows how to."""
+        self._listen_closely(not on)
+        self._emit(e.Ducked(reply, on=on))
+
+    def _listen_closely(self, on: bool) -> None:
+        if self._echo is not None:
+            self._echo.frozen = not on
+
     def finish(self) -> None:
         """The current reply was played to its end."""
+        self._listen_closely(True)
         self._saying = None
 
     def hold(self, now: float) -> None:
@@ -182,6 +192,7 @@ class Mouth:
         playout = self._playouts[reply]
         heard_s = playout.heard_s(now)
         heard = playout.heard_text(heard_s)
+        self._listen_closely(True)
         if self._echo is not None:
             self._echo.stop(now)
         self._emit(e.Interrupted(reply, round(heard_s * 1000), heard))

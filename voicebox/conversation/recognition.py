@@ -122,8 +122,10 @@ class Recognition:
     async def _recognise(self, turn: str, kind: f.Kind, pause: int) -> f.Heard:
         utterance, context = self._ears.utterance, self._context()
         stretch = utterance.stretch(partial=kind is f.Kind.PARTIAL)
-        prompt = stretch.context
-        if kind is not f.Kind.PARTIAL and not prompt:
+        prompt, short = stretch.context, utterance.duration_s < _SHORT_S
+        # A hum over a reply would be written down as words that the skills expect.
+        expects = not (short and self._playing())
+        if kind is not f.Kind.PARTIAL and not prompt and expects:
             so_far = self.words.understanding.text if self.words else ""
             prompt = self._answerer.reflex.bias(so_far, dialog=context.dialog, skills=context.skills)
         priority, within_s = _URGENCY[kind]
@@ -146,7 +148,6 @@ class Recognition:
             hypothesis = replace(hypothesis, text=text, audio_s=stretch.end / SAMPLE_RATE)
             self.words = Words(normalize(text), understanding, hypothesis, asked_s, self._now())
             self._emit(e.PartialTranscript(turn, text, said.stable))
-        doubtful = hypothesis.avg_logprob < _DOUBTFUL_LOGPROB and utterance.duration_s < _SHORT_S
-        overlap = judge(text, self._playing(), doubtful=doubtful)
+        overlap = judge(text, self._playing(), doubtful=short and hypothesis.avg_logprob < _DOUBTFUL_LOGPROB)
         spoken = hints(understanding, utterance.duration_s)
         return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=spoken)

@@ -304,9 +304,9 @@ class Session:
             case f.FinishReply():
                 self._mouth.finish()
             case f.Duck(reply):
-                self._emit(e.Ducked(reply, on=True))
+                self._mouth.duck(reply, on=True)
             case f.Unduck(reply):
-                self._emit(e.Ducked(reply, on=False))
+                self._mouth.duck(reply, on=False)
             case f.IdleTimedOut(since_s):
                 self._idle_timed_out(since_s)
             case f.WakeAt(at_s):
