@@ -355,3 +355,26 @@ def test_audio_after_the_end_is_refused_and_announcements_are_let_go() -> None:
         assert call.events == []
 
     run(story())
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+def test_a_client_that_wants_no_replies_any_more_gets_no_side_effects_of_old_ones(answered_first: bool) -> None:
+    async def story(call: LiveCall) -> None:
+        plan = call.reflex.plan
+        if answered_first:
+            # A plan without words is carried out, and its answer is never spoken.
+            call.reflex.plan = lambda u, **k: Plan("", commit=lambda: call.reflex.done.append(u.text))  # type: ignore[method-assign]
+            await call.speak("stop")
+            await call.wait(3.0)
+            assert call.reflex.done == ["stop"]
+        else:
+            await call.speak("turn on the light", 0.8)
+        call.session.configure(SessionOptions(respond=False))
+        await call.speak("turn on the light")
+        await call.wait(3.0)
+        assert call.seen(e.Transcript)[-1].text == "turn on the light"
+        assert call.reflex.done == (["stop"] if answered_first else [])
+        call.reflex.plan = plan  # type: ignore[method-assign]
+        call.session.configure(SessionOptions())
+
+    on_a_call(story)

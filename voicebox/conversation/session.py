@@ -348,6 +348,7 @@ class Session:
         if self.options.respond or turn in self._texts:
             self._drafts.prepare(turn, text, self._context(turn))
         else:
+            self._drafts.void()  # what was guessed or said before is not done now
             self._tell(f.NothingToSay(turn))
 
     def _commit(self, commit: f.Commit) -> None:
