@@ -431,3 +431,15 @@ def test_too_many_announcements_are_not_kept() -> None:
             m.advance(1.0)
     assert m.spoken_unasked == [f"{i}" for i in range(8)]
     assert isinstance(m.state.assistant, Silent)
+
+
+def test_a_break_within_the_first_words_does_not_hold_an_interruption_up() -> None:
+    m = Checked()
+    _reply(m, seconds=5.0)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.15)
+    m.tell(f.VoicePaused(m.now))
+    m.advance(0.12)
+    assert m.ducked
+    m.tell(f.VoiceStarted(m.now))
+    assert m.held

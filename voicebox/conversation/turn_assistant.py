@@ -44,13 +44,13 @@ def notice(state: State, effects: Effects) -> State:
 
 
 def duck(state: State, now: float, rules: Rules, effects: Effects) -> State:
-    """Speak more quietly: a voice began over the reply."""
+    """Speak more quietly: a voice began over the reply, or goes on after a break, which is no new beginning."""
     speaking = state.assistant
     if not isinstance(speaking, Speaking) or not rules.interruptible or not rules.server_vad:
         return state
-    if speaking.ducked_s is None:
-        effects.append(f.Duck(speaking.reply))
-    effects += [f.WakeAt(now + rules.hold_s), f.WakeAt(now + rules.duck_decide_s)]
+    if speaking.ducked_s is not None:
+        return state
+    effects += [f.Duck(speaking.reply), f.WakeAt(now + rules.hold_s), f.WakeAt(now + rules.duck_decide_s)]
     return replace(state, assistant=replace(speaking, ducked_s=now))
 
 
