@@ -45,7 +45,7 @@ def engines(settings: Settings, require_model: Callable[[str], Path]) -> Iterato
 
 @pytest.fixture
 async def url(engines: Engines, settings: Settings) -> AsyncIterator[str]:
-    app = create_app(settings, engines.session, health=engines.health)
+    app = create_app(settings, engines.session, health=engines.health, backends=engines.backends)
     async with running(app, settings.server) as address:
         yield address
     await engines.end_sessions()
