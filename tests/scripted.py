@@ -140,6 +140,9 @@ class ScriptedSession:
         self.calls.append(("truncate", reply, heard_ms))
         return "Okay,"
 
+    def forget(self, id: str) -> None:
+        self.calls.append(("forget", id))
+
     def played(self, reply: str, played_ms: int) -> None:
         raise AssertionError("a WebSocket has no playout clock")
 

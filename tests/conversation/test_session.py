@@ -407,3 +407,20 @@ async def test_a_guess_from_another_context_is_not_used(call: Call) -> None:
     assert account.missed == 1
     assert account.used == 0
     assert call.reflex.done == ["turn on the light"]
+
+
+async def test_what_the_client_deletes_is_not_seen_by_the_models() -> None:
+    chat = ScriptedChat(["Fine."])
+    call = Call(chat=chat)
+    call.reflex.in_scope = False
+    turn = call.session.add_user_text("my number is one two three")
+    call.session.request_reply()
+    await call.settle()
+    await call.wait(0.5)
+    call.session.forget(turn)
+    call.session.forget("unknown")
+    call.session.add_user_text("how are you")
+    call.session.request_reply()
+    await call.settle()
+    assert "number" not in " ".join(message.content for message in chat.prompts[-1])
+    await call.session.close()

@@ -140,3 +140,27 @@ async def test_typed_turn_and_cancel(start: Start) -> None:
         assert event.error.code == "response_cancel_not_active"
     assert engines.sessions[0].calls == [("text", "Hello"), ("reply", "Shout.")]
     assert engines.sessions[0].closed == 1
+
+
+async def test_a_session_that_only_transcribes(start: Start) -> None:
+    speech = np.concatenate((tone(0.5, 24_000), np.zeros(12_000, np.float32)))
+    seen: list[Any] = []
+    async with (
+        start() as server,
+        openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client,
+        client.realtime.connect(extra_query={"intent": "transcription"}) as connection,
+    ):
+        await connection.session.update(session={"type": "transcription", "audio": {"input": {}}})
+        for piece in append(speech):
+            await connection.input_audio_buffer.append(audio=piece)
+        async for event in connection:
+            seen.append(event)
+            if event.type == "conversation.item.input_audio_transcription.completed":
+                await connection.response.create()
+            if event.type == "error":
+                break
+    kinds = [event.type for event in seen]
+    assert kinds[0] == "session.created"
+    assert seen[0].session.type == "transcription"
+    assert "response.created" not in kinds
+    assert "gives no responses" in seen[-1].error.message

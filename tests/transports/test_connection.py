@@ -122,6 +122,7 @@ def test_retrieve_and_delete(wire: Wire) -> None:
     wire.send("conversation.item.create", item=message(id="a"))
     assert wire.send("conversation.item.retrieve", item_id="a")[0]["item"]["content"][0]["text"] == "Hello"
     assert wire.send("conversation.item.delete", item_id="a")[0]["item_id"] == "a"
+    assert wire.session.calls[-1] == ("forget", "typed1")
     for kind in ("retrieve", "delete"):
         found = error(wire.send(f"conversation.item.{kind}", item_id="a", event_id="mine"))
         assert (found["code"], found["event_id"]) == ("item_not_found", "mine")

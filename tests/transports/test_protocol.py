@@ -56,7 +56,7 @@ def test_every_client_event(event: dict[str, Any], kind: type) -> None:
         ('{"type": "input_audio_buffer.commit", "foo": 1}', "unknown_parameter", "foo"),
         ('{"type": "input_audio_buffer.commit", "event_id": 5}', "invalid_type", "event_id"),
         ('{"type": "session.update", "session": {}}', "missing_required_parameter", "session.type"),
-        ('{"type": "session.update", "session": {"type": "transcription"}}', "invalid_value", "session.type"),
+        ('{"type": "session.update", "session": {"type": "translation"}}', "invalid_value", "session.type"),
         ('{"type": "session.update", "session": {"type": "realtime", "foo": 1}}', "unknown_parameter", "session.foo"),
         (
             '{"type": "session.update", "session": {"type": "realtime", "output_modalities": ["audio", "text"]}}',

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from openai.types.realtime import RealtimeSessionCreateRequest
+from openai.types.realtime import RealtimeSessionCreateRequest, RealtimeTranscriptionSessionCreateResponse
 
 from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K
 from voicebox.conversation.ports import SessionOptions
@@ -168,3 +168,22 @@ def test_skills_of_the_session() -> None:
     assert config.options().skills == ("timer",)
     update(config, voicebox={"skills": None})
     assert config.options().skills is None
+
+
+def test_a_session_that_only_transcribes_is_one_that_the_sdk_knows() -> None:
+    config = SessionConfig(kind="transcription")
+    RealtimeTranscriptionSessionCreateResponse.model_validate(config.resource(), strict=False)
+    assert not config.options().respond
+    event = parse(json.dumps({"type": "session.update", "session": {"type": "transcription"}}))
+    assert isinstance(event, SessionUpdate)
+    config.apply(event.session)
+    assert config.resource()["type"] == "transcription"
+
+
+def test_the_kind_of_a_session_stays() -> None:
+    with pytest.raises(ProtocolError, match="This is a transcription session"):
+        update(SessionConfig(kind="transcription"), instructions="Answer.")
+    event = parse(json.dumps({"type": "session.update", "session": {"type": "transcription"}}))
+    assert isinstance(event, SessionUpdate)
+    with pytest.raises(ProtocolError, match=r"\?intent=transcription"):
+        SessionConfig().apply(event.session)

@@ -80,6 +80,9 @@ class SessionPort(Protocol):
         Raises VoiceboxError for an unknown reply or a position past its audio.
         """
 
+    def forget(self, id: str) -> None:
+        """The models are not to see a turn or a reply any more; what is not known is ignored."""
+
     def played(self, reply: str, played_ms: int) -> None:
         """A transport with a real playout clock reports how far it is."""
 

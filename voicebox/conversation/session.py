@@ -200,6 +200,10 @@ class Session:
         self._tell(f.Truncated(reply))
         return heard
 
+    def forget(self, id: str) -> None:
+        """The models are not to see a turn or a reply any more; what is not known is ignored."""
+        self._history.remove(id)
+
     def played(self, reply: str, played_ms: int) -> None:
         """A transport with a real playout clock reports how far it is."""
         self._mouth.played(reply, played_ms)

@@ -60,7 +60,9 @@ class ClientSecrets:
         session = body.session or {}
         if session:
             try:
-                config.apply(validated(SessionPatch, session))
+                patch = validated(SessionPatch, session)
+                config.kind = patch.type
+                config.apply(patch)
             except ProtocolError as error:
                 raise HttpError(400, error.message, error.code, param=error.param) from None
             except HttpError as error:

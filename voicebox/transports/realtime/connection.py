@@ -124,7 +124,8 @@ class RealtimeConnection:
             case ItemRetrieve(item_id=item_id):
                 self.outbox.put(server_event("conversation.item.retrieved", item=self._items.copy(item_id)))
             case ItemDelete(item_id=item_id):
-                self._items.delete(item_id)
+                entry = self._items.delete(item_id)
+                session.forget(entry.turn or entry.reply or "")
                 self.outbox.put(server_event("conversation.item.deleted", item_id=item_id))
             case ItemTruncate():
                 self._truncate(session, event)
@@ -223,6 +224,8 @@ class RealtimeConnection:
         )
 
     def _create_response(self, session: SessionPort, wish: ResponsePatch) -> None:
+        if self.config.kind == "transcription":
+            raise ProtocolError("invalid_value", "A transcription session gives no responses.", param="type")
         active = self._mapper.active_response
         if active is not None:
             raise ProtocolError("conversation_already_has_active_response", f"Response {active} is still in progress.")

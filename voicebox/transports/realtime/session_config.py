@@ -23,11 +23,13 @@ Eagerness = Literal["low", "medium", "high", "auto"]
 class SessionConfig:
     """What is in effect, nothing that was only wished for.
 
+    `kind` "transcription" is a session that only writes down what it hears.
     `model` is the name that the client asked for: clients compare it. `turn_detection` is None for push-to-talk.
     `voice` and `stt_model` name what really speaks and listens. `find_voice` gives the name of the voice that speaks
     for one that a client asks for; without it there is one voice, whatever is asked for.
     """
 
+    kind: Literal["realtime", "transcription"] = "realtime"
     model: str = "voicebox"
     voice: str = "default"
     speed: float = 1.0
@@ -63,6 +65,12 @@ class SessionConfig:
         Raises:
             ProtocolError: something that is not offered, without the client's event id.
         """
+        if patch.type != self.kind:
+            raise ProtocolError(
+                "invalid_value",
+                f"This is a {self.kind} session; connect with ?intent=transcription for one that only transcribes.",
+                param="session.type",
+            )
         if patch.tools:
             raise ProtocolError(
                 "unsupported_parameter", "Tools of the client are not supported.", param="session.tools"
@@ -111,6 +119,13 @@ class SessionConfig:
 
     def resource(self) -> dict[str, Any]:
         """The session as clients see it."""
+        if self.kind == "transcription":
+            return {
+                "type": "transcription",
+                "object": "realtime.transcription_session",
+                "id": self.id,
+                "audio": {"input": self._input()},
+            }
         return {
             "type": "realtime",
             "object": "realtime.session",
@@ -119,12 +134,7 @@ class SessionConfig:
             "instructions": self.instructions,
             "output_modalities": [self.modality],
             "audio": {
-                "input": {
-                    "format": _format_resource(self.input_type),
-                    "noise_reduction": None,
-                    "transcription": None if self.transcription is None else self._transcription(),
-                    "turn_detection": self.turn_detection and self.turn_detection.model_dump(),
-                },
+                "input": self._input(),
                 "output": {"format": _format_resource(self.output_type), "voice": self.voice, "speed": self.speed},
             },
             "tools": [],
@@ -132,6 +142,14 @@ class SessionConfig:
             "max_output_tokens": "inf",
             "tracing": None,
             "voicebox": {"skills": None if self.skills is None else list(self.skills)},
+        }
+
+    def _input(self) -> dict[str, Any]:
+        return {
+            "format": _format_resource(self.input_type),
+            "noise_reduction": None,
+            "transcription": None if self.transcription is None else self._transcription(),
+            "turn_detection": self.turn_detection and self.turn_detection.model_dump(),
         }
 
     def _transcription(self) -> dict[str, Any]:
@@ -150,7 +168,7 @@ class SessionConfig:
             if isinstance(detection, ServerVad) and detection.threshold is not None
             else self.vad_threshold,
             silence_ms=detection.silence_duration_ms if isinstance(detection, ServerVad) and fixed else None,
-            respond=detection is not None and detection.create_response is not False,
+            respond=self.kind == "realtime" and detection is not None and detection.create_response is not False,
             interruptible=detection is None or detection.interrupt_response is not False,
             idle_timeout_ms=detection.idle_timeout_ms if isinstance(detection, ServerVad) else None,
             speak=self.modality == "audio",

@@ -101,7 +101,7 @@ class VoiceboxPatch(_Patch):
 class SessionPatch(_Patch):
     """A session as a client wants it. What has no meaning here (tracing, noise reduction …) is read and ignored."""
 
-    type: Literal["realtime"]
+    type: Literal["realtime", "transcription"]
     model: str | None = None
     instructions: Annotated[str, Field(max_length=32_768)] | None = None
     output_modalities: Modalities | None = None

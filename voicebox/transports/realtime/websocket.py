@@ -81,6 +81,7 @@ class RealtimeSocket:
         """
         await websocket.accept(subprotocol=_subprotocol(websocket))
         config = self.config()
+        config.kind = _kind(websocket, preset)
         if preset:
             config.apply(SessionPatch.model_validate(dict(preset)))
         config.model = websocket.query_params.get("model") or config.model
@@ -190,6 +191,12 @@ def speaks_beta(websocket: WebSocket) -> ProtocolError | None:
     if beta or any(name.startswith("openai-beta.") for name in websocket.scope.get("subprotocols", [])):
         return beta_error()
     return None
+
+
+def _kind(websocket: WebSocket, preset: Mapping[str, Any] | None) -> Literal["realtime", "transcription"]:
+    """What a connection is for: what its ephemeral key was made for, or what its address says."""
+    asked = (preset or {}).get("type") or websocket.query_params.get("intent")
+    return "transcription" if asked == "transcription" else "realtime"
 
 
 def _subprotocol(websocket: WebSocket) -> str | None:
