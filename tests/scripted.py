@@ -46,6 +46,7 @@ class ScriptedSession:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     samples: int = 0
     closed: int = 0
+    heard_ms: dict[str, int] = field(default_factory=dict)
     _speaking: bool = False
     _quiet: int = 0
     _turns: int = 0
@@ -144,7 +145,7 @@ class ScriptedSession:
         self.calls.append(("forget", id))
 
     def played(self, reply: str, played_ms: int) -> None:
-        raise AssertionError("a WebSocket has no playout clock")
+        self.heard_ms[reply] = played_ms
 
     async def close(self) -> None:
         self.closed += 1

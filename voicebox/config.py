@@ -69,7 +69,7 @@ class ServerSettings(_Section):
     allowed_origins: Names = Field((), description="web origins that may connect besides the server's own")
     max_sessions: int = Field(32, ge=1, description="conversations at once; more are told to come back later")
     connects_per_minute: int = Field(300, ge=0, description="calls that one address may begin in a minute; 0: any")
-    max_lag_ms: int = Field(250, ge=0, description="lateness of calls from which no more are taken; 0: never refuse")
+    max_lag_ms: int = Field(400, ge=0, description="lateness of calls from which no more are taken; 0: never refuse")
     max_message_bytes: int = Field(16 * 2**20, ge=1024, description="largest WebSocket message")
     max_queue_bytes: int = Field(8 * 2**20, ge=2**16, description="most that waits for one slow reader")
     max_body_bytes: int = Field(1 * 2**20, ge=1024, description="largest HTTP body other than a recording")
@@ -161,6 +161,16 @@ class ConversationSettings(_Section):
     )
 
 
+class WebrtcSettings(_Section):
+    """Calls over WebRTC."""
+
+    ice_servers: Names = Field((), description="STUN and TURN addresses, as turn:host:3478; empty: nobody is asked")
+    ice_username: str = Field("", description="user of the TURN server")
+    ice_credential: SecretStr | None = Field(None, description="its password")
+    connect_s: float = Field(15.0, gt=0, description="seconds in which a call must be connected")
+    silence_s: float = Field(10.0, gt=0, description="seconds without any audio after which a call is over")
+
+
 class StoreSettings(_Section):
     """What is kept of calls."""
 
@@ -199,6 +209,7 @@ class Settings(BaseSettings):
     vad: VadSettings = VadSettings()  # type: ignore[call-arg]
     conversation: ConversationSettings = ConversationSettings()  # type: ignore[call-arg]
     skills: SkillSettings = SkillSettings()  # type: ignore[call-arg]
+    webrtc: WebrtcSettings = WebrtcSettings()  # type: ignore[call-arg]
     store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
     telemetry: TelemetrySettings = TelemetrySettings()  # type: ignore[call-arg]
 

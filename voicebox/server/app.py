@@ -25,8 +25,9 @@ from voicebox.server.backends import Backends, Places
 from voicebox.server.guard import Guard, spend
 from voicebox.server.headroom import Headroom
 from voicebox.server.http import Health, HttpEndpoints
+from voicebox.server.http_calls import Calls
 from voicebox.server.http_chat import Chat
-from voicebox.server.http_errors import HttpError, http_exception
+from voicebox.server.http_errors import HttpError, guarded, http_exception
 from voicebox.server.http_secrets import ClientSecrets
 from voicebox.server.http_speech import Speech
 from voicebox.server.http_transcriptions import Transcriptions
@@ -128,6 +129,14 @@ def create_app(
         Route("/v1/models/{model:path}", guard.request(http.model)),
         Route("/v1/realtime/client_secrets", guard.request(secrets.create, "realtime"), methods=["POST"]),
         WebSocketRoute("/v1/realtime", realtime),
+    ]
+    calls = Calls(
+        settings, guard, admission, config, sessions, partial(count, metrics), partial(count_session, metrics)
+    )
+    routes += [
+        Route("/v1/realtime/calls", guarded(calls.create), methods=["POST"]),
+        Route("/v1/realtime/calls/{call}", guarded(calls.end), methods=["DELETE"]),
+        Route("/v1/realtime/calls/{call}/hangup", guarded(calls.end), methods=["POST"]),
     ]
     if backends is not None:
         places = Places(settings.server.max_requests)

@@ -92,6 +92,26 @@ def openapi() -> dict[str, Any]:
                 status="101",
             )
         },
+        "/v1/realtime/calls": {
+            "post": _operation(
+                "Begin a call (WebRTC)",
+                "realtime",
+                {
+                    "multipart/form-data": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["sdp"],
+                            "properties": {"sdp": {"type": "string"}, "session": {"type": "object"}},
+                        }
+                    },
+                    "application/sdp": {"schema": {"type": "string"}},
+                },
+                _answer("The SDP answer; Location is the call.", "application/sdp"),
+                status="201",
+            )
+        },
+        "/v1/realtime/calls/{call}": {"delete": _call_over()},
+        "/v1/realtime/calls/{call}/hangup": {"post": _call_over()},
         "/v1/models": {
             "get": _operation("List what can be asked for", None, None, _answer("Models.", "application/json"))
         },
@@ -161,6 +181,13 @@ def _operation(
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
     return operation
+
+
+def _call_over() -> dict[str, Any]:
+    return {
+        **_operation("Hang up", "realtime", None, {"description": "The call ends."}),
+        "parameters": [{"name": "call", "in": "path", "required": True, "schema": {"type": "string"}}],
+    }
 
 
 def _public(summary: str) -> dict[str, Any]:

@@ -142,9 +142,9 @@ class SttBatcher:
 
     @property
     def waiting_s(self) -> float:
-        """For how long the oldest job of a call has been waiting; recordings do not count."""
+        """For how long the oldest pause or final has been waiting; partials give way, and recordings to them."""
         with self._changed:
-            began = [job.submitted_s for job in self._waiting if job.priority < Priority.BACKGROUND]
+            began = [job.submitted_s for job in self._waiting if job.priority < Priority.PARTIAL]
             return self._clock() - min(began) if began else 0.0
 
     @property

@@ -37,6 +37,7 @@ from voicebox.transports.realtime.protocol import (
 )
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import ResponsePatch
+from voicebox.transports.realtime.sink import AudioSink
 
 __all__ = ["RealtimeConnection"]
 
@@ -52,13 +53,15 @@ class RealtimeConnection:
     Args:
         config: what is in effect at the start.
         max_queue_bytes: bound of the outbox.
+        sink: takes the replies' audio; None: it goes out as events.
     """
 
-    def __init__(self, config: SessionConfig, *, max_queue_bytes: int) -> None:
+    def __init__(self, config: SessionConfig, *, max_queue_bytes: int, sink: AudioSink | None = None) -> None:
         self.config = config
         self.outbox = Outbox(max_queue_bytes, on_drop=self._audio_dropped)
         self._items = Items()
-        self._mapper = EventMapper(config, self._items, self.outbox, self._heard_ms)
+        self._sink = sink
+        self._mapper = EventMapper(config, self._items, self.outbox, self._heard_ms, sink)
         self._session: SessionPort | None = None
         self._resampler = Resampler(config.input_format.rate, PCM16_16K.rate)
         self._heard_s = 0.0
@@ -134,12 +137,37 @@ class RealtimeConnection:
             case ResponseCancel(response_id=response_id):
                 self._cancel(session, response_id)
             case OutputClear():
-                reply = self._mapper.active_reply
-                if reply is not None:
-                    self.outbox.purge(reply)
-                    self.outbox.put(
-                        server_event("output_audio_buffer.cleared", response_id=self._mapper.active_response)
-                    )
+                self._clear_output(session)
+
+    def hear(self, audio: NDArray[np.float32]) -> None:
+        """Input audio that came as media: float32 mono at 16 kHz."""
+        if self._session is None:
+            return
+        self._heard_s += len(audio) / PCM16_16K.rate
+        try:
+            self._session.feed(audio)
+        except EngineError as error:
+            self.outbox.put(error_event("input_audio_buffer_overflow", str(error)))
+
+    def audio_started(self, reply: str) -> None:
+        """The first sample of a reply has left as media."""
+        self._mapper.audio_buffer("started", reply)
+
+    def audio_stopped(self, reply: str) -> None:
+        """The last sample of a reply has left as media."""
+        self._mapper.audio_buffer("stopped", reply)
+
+    def _clear_output(self, session: SessionPort) -> None:
+        reply = self._mapper.active_reply
+        if self._sink is not None:
+            heard = self._mapper.heard_reply
+            if heard is not None:
+                session.truncate(heard, self._sink.played_ms(heard))
+                if self._sink.clear(heard):
+                    self._mapper.audio_buffer("cleared", heard)
+        elif reply is not None:
+            self.outbox.purge(reply)
+            self.outbox.put(server_event("output_audio_buffer.cleared", response_id=self._mapper.active_response))
 
     def _append(self, session: SessionPort, encoded: str) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from voicebox.transports.realtime.outbox import Outbox
 from voicebox.transports.realtime.protocol import ProtocolError, error_event, new_id, server_event
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.shapes import content_part, status_details, usage
+from voicebox.transports.realtime.sink import AudioSink
 
 __all__ = ["EventMapper"]
 
@@ -74,13 +75,22 @@ class EventMapper:
         items: the conversation's items.
         outbox: where events go.
         heard_ms: how much input audio has come in so far, in ms.
+        sink: takes the replies' audio; None: it goes out as events.
     """
 
-    def __init__(self, config: SessionConfig, items: Items, outbox: Outbox, heard_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        items: Items,
+        outbox: Outbox,
+        heard_ms: Callable[[], int],
+        sink: AudioSink | None = None,
+    ) -> None:
         self._config = config
         self._items = items
         self._outbox = outbox
         self._heard_ms = heard_ms
+        self._sink = sink
         self._turn_items: dict[str, str] = {}
         self._typed: set[str] = set()
         self._speaking: str | None = None
@@ -104,6 +114,11 @@ class EventMapper:
     def active_reply(self) -> str | None:
         """The session's id of the reply in progress."""
         return self._reply.entry.reply if self._reply else None
+
+    @property
+    def heard_reply(self) -> str | None:
+        """The session's id of the newest reply, which may still be heard."""
+        return next(reversed(self._responses), None)
 
     def expect_response(self, metadata: dict[str, str] | None) -> None:
         """A client asked for a reply: its metadata go with the next response."""
@@ -279,6 +294,10 @@ class EventMapper:
         reply = self._current(event.reply)
         if reply is None or not reply.speaks:
             return
+        if self._sink is not None:
+            reply.entry.sent_ms += 1000 * len(event.audio) / event.rate
+            self._sink.add(event.reply, event.audio, event.rate)
+            return
         if reply.resampler is None or reply.rate != event.rate:
             # A voice of another rate may take over within a reply.
             if reply.resampler is not None:
@@ -299,6 +318,8 @@ class EventMapper:
 
     def _interrupted(self, event: Interrupted) -> None:
         self._outbox.purge(event.reply)
+        if self._sink is not None and self._sink.clear(event.reply):
+            self.audio_buffer("cleared", event.reply)
         reply = self._current(event.reply)
         if reply is not None:
             reply.resampler = None
@@ -316,6 +337,8 @@ class EventMapper:
         self._reply = None
         self.idle.set()
         completed = event.status == "completed"
+        if self._sink is not None and reply.speaks and event.status != "cancelled":
+            self._sink.end(event.reply)
         if completed and reply.resampler is not None:
             self._send_audio(reply, reply.resampler.flush())
         text = event.text if event.text or not completed else reply.text
@@ -340,6 +363,11 @@ class EventMapper:
         }
         self._put("response.done", response=response)
         self._put("rate_limits.updated", rate_limits=[])
+
+    def audio_buffer(self, what: Literal["started", "stopped", "cleared"], reply: str) -> None:
+        """Something happened to what the client hears of a reply."""
+        if (response_id := self._responses.get(reply)) is not None:
+            self._put(f"output_audio_buffer.{what}", response_id=response_id)
 
     def _turn_record(self, record: TurnRecord) -> dict[str, Any]:
         fields: dict[str, Any] = plain(record)
