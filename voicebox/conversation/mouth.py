@@ -25,6 +25,7 @@ __all__ = ["Mouth", "loudness"]
 
 _KNEE = 0.8
 _KEPT_PLAYOUTS = 8
+_SPAN_S, _BEFORE_WORDS = 3.0, 8
 _SLACK_S = 0.05
 """A client's count of played audio may be off by a frame or two."""
 
@@ -230,9 +231,12 @@ class Mouth:
         if (playout := self._playouts.get(reply)) is not None:
             playout.report(played_ms / 1000)
 
-    def playing_text(self, now: float) -> str:
-        """The words around what is being heard; empty when silent."""
-        if self._saying is None:
+    def playing_text(self, now: float, seconds: float = 0.0) -> str:
+        """The words of the last so many seconds, three at least, and those that come next; empty when silent."""
+        saying = self._saying
+        if saying is None:
             return ""
-        held_s = self._saying.held_s
-        return self._playouts[self._saying.reply].playing_text(now if held_s is None else held_s)
+        at = now if saying.held_s is None else saying.held_s
+        playing = self._playouts[saying.reply].playing_text(at, span_s=max(_SPAN_S, seconds + 1.0))
+        # What was said before the reply was broken off may still come back as an echo.
+        return " ".join((*saying.before.split()[-_BEFORE_WORDS:], playing))

@@ -24,7 +24,7 @@ class Overlap(StrEnum):
 
 _BACKCHANNELS = frozenset(
     """mm mhm mmhm hm hmm uh uhhuh huh ah oh aha yeah yep yes ok okay right sure great good nice cool fine wow
-    really indeed exactly gotcha alright that's true i see""".split()
+    really indeed exactly gotcha allright alright isee that'sright that'strue""".split()
 )
 _HUM = re.compile(r"[mh]+")
 _ORDERS = frozenset(
@@ -36,7 +36,10 @@ _ORDERS = frozenset(
 
 def _words(text: str) -> list[str]:
     """The words, without immediate repetitions: on a short sound a recogniser likes to say the same word on and on."""
-    words = re.findall(r"[a-z0-9']+", text.lower().replace("-", "").replace(".", "").replace("all right", "alright"))
+    text = text.lower().replace("-", "").replace(".", "")
+    for phrase in ("all right", "i see", "that's right", "that's true"):
+        text = text.replace(phrase, phrase.replace(" ", ""))
+    words = re.findall(r"[a-z0-9']+", text)
     return [word for word, before in zip(words, ["", *words], strict=False) if word != before]
 
 

@@ -60,7 +60,7 @@ class Recognition:
         transcriber: the process's recogniser.
         answerer: who understands a text.
         context: what a text may refer to, now.
-        playing: the words that the caller hears, now.
+        playing: the words that the caller has heard in the last so many seconds, and hears next.
         now: session time.
         emit: tells the transport.
         tell: gives the turn machine a fact.
@@ -76,7 +76,7 @@ class Recognition:
         answerer: Answerer,
         *,
         context: Callable[[], Context],
-        playing: Callable[[], str],
+        playing: Callable[[float], str],
         now: Callable[[], float],
         emit: Emit,
         tell: Callable[[f.Fact], None],
@@ -124,7 +124,7 @@ class Recognition:
         stretch = utterance.stretch(partial=kind is f.Kind.PARTIAL)
         prompt, short = stretch.context, utterance.duration_s < _SHORT_S
         # A hum over a reply would be written down as words that the skills expect.
-        expects = not (short and self._playing())
+        expects = not (short and self._playing(0.0))
         if kind is not f.Kind.PARTIAL and not prompt and expects:
             so_far = self.words.understanding.text if self.words else ""
             prompt = self._answerer.reflex.bias(so_far, dialog=context.dialog, skills=context.skills)
@@ -148,6 +148,8 @@ class Recognition:
             hypothesis = replace(hypothesis, text=text, audio_s=stretch.end / SAMPLE_RATE)
             self.words = Words(normalize(text), understanding, hypothesis, asked_s, self._now())
             self._emit(e.PartialTranscript(turn, text, said.stable))
-        overlap = judge(text, self._playing(), doubtful=short and hypothesis.avg_logprob < _DOUBTFUL_LOGPROB)
+        # The first moments of a sentence are as doubtful as a hum.
+        doubtful = short and kind is not f.Kind.PARTIAL and hypothesis.avg_logprob < _DOUBTFUL_LOGPROB
+        overlap = judge(text, self._playing(utterance.duration_s), doubtful=doubtful)
         spoken = hints(understanding, utterance.duration_s)
         return f.Heard(turn, kind, pause, text, understanding.complete, overlap=overlap, hints=spoken)

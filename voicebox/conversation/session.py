@@ -89,7 +89,7 @@ class Session:
             engines.transcriber,
             engines.answerer,
             context=self._context,
-            playing=lambda: self._mouth.playing_text(self._now()),
+            playing=lambda seconds: self._mouth.playing_text(self._now(), seconds),
             now=self._now,
             emit=emit,
             tell=self._tell,
