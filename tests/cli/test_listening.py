@@ -52,7 +52,8 @@ class ReadingRecognizer:
         return [self._read(clip.audio) for clip in clips]
 
     def _read(self, audio: Audio) -> Hypothesis:
-        levels = [level for level in range(1, len(self.words) + 1) if np.isclose(audio, level / 10, atol=1e-3).any()]
+        loud = np.abs(audio)
+        levels = [level for level in range(1, len(self.words) + 1) if np.isclose(loud, level / 10, atol=2e-3).any()]
         text = " ".join(self.words[level - 1] for level in levels)
         return Hypothesis(text, -0.1, 0.0, "en", len(audio) / RATE, 1.0, rejected=not text)
 
@@ -76,7 +77,7 @@ class OrderModel:
 
 
 def burst(level: int, seconds: float = 0.8) -> Audio:
-    return np.full(round(seconds * RATE), level / 10, np.float32)
+    return np.resize(np.array([level / 10, -level / 10], np.float32), round(seconds * RATE))
 
 
 def pause(seconds: float) -> Audio:

@@ -211,6 +211,7 @@ def run(examples: int) -> Counter[int]:
 
     try:
         one()
+        loop.run_until_complete(asyncio.sleep(0.1))  # What was cancelled ends.
         assert not asyncio.all_tasks(loop)
     finally:
         loop.run_until_complete(client.aclose())

@@ -85,7 +85,9 @@ def test_what_a_session_keeps_does_not_grow() -> None:
     assert late - early < 1_500, report.objects
     for name in report.sizes[0]:
         most = max(sizes[name] for sizes in report.sizes[: len(report.sizes) // 2])
-        assert max(sizes[name] for sizes in report.sizes) <= max(2 * most, 40), name
+        # Of the echo a session keeps what is still to be played: of one reply, whichever is looked at.
+        floor = 4_000 if name == "echo" else 40
+        assert max(sizes[name] for sizes in report.sizes) <= max(2 * most, floor), name
 
 
 # The checks can fail: a session that breaks a promise is caught.
