@@ -31,3 +31,12 @@ def test_what_may_come_back_as_an_echo_reaches_as_far_back_as_the_voice_that_is_
     assert mouth.playing_text(10.5) == "one two three four five six seven", (
         "what was said before it was broken off, too"
     )
+
+
+def test_an_echo_may_be_judged_when_the_reply_is_over() -> None:
+    mouth = Mouth(lambda _: None, History())
+    mouth.begin("r1", "t", "reflex")
+    mouth.send(_piece("one two three four"), 0.0)
+    mouth.finish()
+    assert mouth.playing_text(2.5, 1.0) == "one two three four"
+    assert mouth.playing_text(3.5, 1.0) == ""

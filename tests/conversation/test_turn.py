@@ -443,3 +443,17 @@ def test_a_break_within_the_first_words_does_not_hold_an_interruption_up() -> No
     assert m.ducked
     m.tell(f.VoiceStarted(m.now))
     assert m.held
+
+
+def test_an_echo_that_outlasts_the_reply_is_dropped_all_the_same() -> None:
+    m = Checked()
+    reply = _reply(m, seconds=0.5)
+    m.tell(f.Said(reply))
+    m.advance(0.3)
+    m.tell(f.VoiceStarted(m.now))
+    m.advance(0.4)
+    assert f.FinishReply(reply) in m.effects
+    m.tell(f.VoicePaused(m.now))
+    _decoded(m, "the end of the reply", overlap=Overlap.ECHO)
+    m.advance(1.0)
+    assert f.Drop("turn_2", "echo") in m.effects

@@ -83,6 +83,8 @@ class Mouth:
         self._playouts: OrderedDict[str, Playout] = OrderedDict()
         self._done: set[str] = set()
         self._saying: _Saying | None = None
+        self._last: _Saying | None = None
+        """The reply that was played to its end last."""
 
     @property
     def reply(self) -> str | None:
@@ -154,7 +156,7 @@ class Mouth:
     def finish(self) -> None:
         """The current reply was played to its end."""
         self._listen_closely(True)
-        self._saying = None
+        self._last, self._saying = self._saying, None
 
     def hold(self, now: float) -> None:
         """Be silent now: the caller heard the reply up to here, and may hear the rest."""
@@ -232,9 +234,10 @@ class Mouth:
             playout.report(played_ms / 1000)
 
     def playing_text(self, now: float, seconds: float = 0.0) -> str:
-        """The words of the last so many seconds, three at least, and those that come next; empty when silent."""
-        saying = self._saying
-        if saying is None:
+        """The words of the last so many seconds, three at least, and those that come next; empty when silent, and was
+        silent all that time."""
+        saying = self._saying or self._last
+        if saying is None or (self._saying is None and now - seconds > self._playouts[saying.reply].ends_s):
             return ""
         at = now if saying.held_s is None else saying.held_s
         playing = self._playouts[saying.reply].playing_text(at, span_s=max(_SPAN_S, seconds + 1.0))

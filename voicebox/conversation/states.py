@@ -46,7 +46,7 @@ class Speech:
     `held_s` is until when this pause is not taken for the end, as voice may be about to begin again; `voice` is what
     the turn's sound said of it (asked for at the pause `judged_pause`), `reason` why the turn was taken to be over.
     `spoken` is false for words that were typed, or said before: there is no audio that could go on. `noticed` says that
-    the client was told of the turn: over a reply it is once that is broken off.
+    the client was told of the turn: over a reply it is once that is broken off. `over` says that it began over a reply.
     """
 
     turn: str
@@ -65,6 +65,7 @@ class Speech:
     overlap: Overlap = Overlap.NONE
     spoken: bool = True
     noticed: bool = False
+    over: bool = False
     reason: str = ""
 
 

@@ -63,7 +63,8 @@ def _open(state: State, at_s: float, now: float, rules: Rules, effects: Effects)
     turn = f"turn_{state.turns + 1}"
     effects += [f.Opened(turn, at_s), f.WakeAt(at_s + rules.max_turn_s)]
     habits = state.habits.opened(at_s)
-    state = replace(state, caller=Speech(turn, at_s, now), turns=state.turns + 1, habits=habits)
+    over = not isinstance(state.assistant, Silent)
+    state = replace(state, caller=Speech(turn, at_s, now, over=over), turns=state.turns + 1, habits=habits)
     return duck(state, now, rules, effects)
 
 
@@ -181,7 +182,7 @@ def _settle(
     over_reply = isinstance(state.assistant, Speaking | Held)
     if not text or speech.noise:
         return _drop(state, speech.turn, "no_speech", now, rules, effects)
-    if over_reply and speech.overlap is Overlap.ECHO:
+    if (over_reply or speech.over) and speech.overlap is Overlap.ECHO:
         return _drop(state, speech.turn, "echo", now, rules, effects)
     if over_reply and speech.overlap is Overlap.BACKCHANNEL:
         return _drop(state, speech.turn, "backchannel", now, rules, effects)
