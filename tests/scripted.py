@@ -14,11 +14,12 @@ from voicebox.conversation.events import (
     ReplyStarted,
     ReplyText,
     SpeechStarted,
+    Tokens,
     Transcript,
     TurnCommitted,
     TurnRecord,
 )
-from voicebox.conversation.ports import Emit, SessionOptions
+from voicebox.conversation.ports import Emit, ReplyWish, Role, SessionOptions, ToolCall
 from voicebox.errors import EngineError, VoiceboxError
 
 RATE = 16_000
@@ -50,6 +51,8 @@ class ScriptedSession:
     _speaking: bool = False
     _quiet: int = 0
     _turns: int = 0
+    _lines: int = 0
+    _asides: int = 0
     _reply: str | None = None
 
     def configure(self, options: SessionOptions) -> None:
@@ -91,11 +94,13 @@ class ScriptedSession:
         if self.options.respond:
             self.reply(turn)
 
-    def reply(self, turn: str | None) -> None:
+    def reply(self, turn: str | None, wish: ReplyWish | None = None) -> None:
+        wish = wish or ReplyWish()
+        speaks = self.options.speak if wish.speak is None else wish.speak
         self._reply = f"reply-{turn}"
-        self.emit(ReplyStarted(self._reply, turn, "reflex"))
+        self.emit(ReplyStarted(self._reply, turn, "reflex", speaks, wish.tag))
         self.emit(ReplyText(self._reply, "Okay,"))
-        if self.options.speak:
+        if speaks:
             silence = np.zeros(round(0.05 * 22_050), np.float32)
             self.emit(ReplyAudio(self._reply, np.concatenate((silence, tone(self.reply_s, 22_050))), 22_050))
         self.emit(ReplyText(self._reply, "ten minutes."))
@@ -123,13 +128,36 @@ class ScriptedSession:
         self.calls.append(("clear",))
         self._speaking = False
 
-    def add_user_text(self, text: str) -> str:
-        self.calls.append(("text", text))
-        return "typed1"
+    def add_text(self, role: Role, text: str, *, after: str | None = None) -> str:
+        self._lines += 1
+        self.calls.append(("text", role, text, after))
+        return f"typed{self._lines}"
 
-    def request_reply(self, instructions: str = "") -> None:
-        self.calls.append(("reply", instructions))
-        self.reply("typed1")
+    def add_tool_call(self, call: ToolCall) -> None:
+        self.calls.append(("call", call))
+
+    def add_tool_result(self, call_id: str, output: str) -> None:
+        if call_id != "call_1":
+            raise VoiceboxError("no such call waits for a result")
+        self.calls.append(("result", call_id, output))
+
+    def request_reply(self, wish: ReplyWish | None = None) -> None:
+        self.calls.append(("reply", wish))
+        self.reply("typed1", wish or ReplyWish())
+
+    def reply_aside(self, wish: ReplyWish) -> None:
+        self.calls.append(("aside", wish))
+        self._asides += 1
+        reply = f"aside{self._asides}"
+        speaks = self.options.speak if wish.speak is None else wish.speak
+        self.emit(ReplyStarted(reply, None, "small", speaks, wish.tag, aside=True))
+        self.emit(ReplyText(reply, "Aside."))
+        if not self.hold:
+            self.emit(ReplyDone(reply, "completed", "Aside.", usage=Tokens(20, 5, 3)))
+
+    def cancel_aside(self, reply: str) -> bool:
+        self.emit(ReplyDone(reply, "cancelled", "", "cancelled"))
+        return True
 
     def cancel_reply(self) -> bool:
         reply, self._reply = self._reply, None

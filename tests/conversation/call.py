@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from voicebox.conversation.log import Sink
 from voicebox.conversation.ports import SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
 from voicebox.errors import EngineError
+from voicebox.llm.jobs import Finish, Generation
+from voicebox.llm.plain import Cleaner, PlainText
 from voicebox.llm.types import Message
 from voicebox.routing.answer import Answerer
 from voicebox.skills.types import Dialog, Plan, Understanding
@@ -143,30 +145,49 @@ class ScriptedChat:
 
     name = "scripted"
 
-    def __init__(self, pieces: Sequence[str], error: Exception | None = None) -> None:
+    def __init__(self, pieces: Sequence[str], error: Exception | None = None, *, finish: Finish = "end") -> None:
         self.pieces = pieces
         self.error = error
+        self.finish: Finish = finish
+        self.asked: list[Mapping[str, Any]] = []
+        self.released: list[str] = []
         self.prompts: list[Sequence[Message]] = []
         self.prefilled: list[Sequence[Message]] = []
         self.closed = 0
 
-    async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
+    async def prefill(self, messages: Sequence[Message], *, session: str, examples: bool = True) -> None:
         self.prefilled.append(messages)
 
     async def stream(
-        self, messages: Sequence[Message], *, session: str, max_tokens: int = 96, grammar: str | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        session: str,
+        max_tokens: int = 96,
+        grammar: str | None = None,
+        on_done: Callable[[Generation], None] | None = None,
+        plain: Cleaner | None = None,
+        examples: bool = True,
     ) -> AsyncGenerator[str, None]:
         self.prompts.append(messages)
+        self.asked.append({"max_tokens": max_tokens, "grammar": grammar, "examples": examples, "session": session})
+        plain = plain or PlainText()
         try:
             for piece in self.pieces:
                 await asyncio.sleep(0)
-                yield piece
+                if text := plain.feed(piece):
+                    yield text
             if self.error is not None:
                 raise self.error
+            if text := plain.finish():
+                yield text
+            if on_done is not None:
+                on_done(Generation("".join(self.pieces), self.finish, len(self.pieces), 30, 20, 1.0, 2.0))
         finally:
             self.closed += 1
 
-    def release(self, session: str) -> None: ...
+    def release(self, session: str) -> None:
+        self.released.append(session)
 
 
 class Call:

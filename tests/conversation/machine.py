@@ -78,7 +78,7 @@ class Checked:
             self.active_s = self.now
         if isinstance(fact, f.Heard) and fact.kind is not f.Kind.PARTIAL:
             self.heard.setdefault((fact.turn, fact.pause), fact.text)
-        self.answer_settled = isinstance(fact, f.ReplyReady | f.NothingToSay | f.ReplyFailed)
+        self.answer_settled = isinstance(fact, f.ReplyReady | f.NothingToSay | f.ToolChosen | f.ReplyFailed)
         self.state, effects = step(self.state, fact, self.now, self.rules)
         for effect in effects:
             self.check(effect)
@@ -167,6 +167,11 @@ class Checked:
             case f.Fail(turn):
                 assert turn in self.ended
                 assert turn not in self.answered
+            case f.CallTool(turn):
+                assert turn in self.ended, "a tool was called for a turn that was not over"
+                assert turn not in self.answered, f"{turn} was answered twice"
+                assert self.speaking is None, "a tool was called while a reply was spoken"
+                self.answered.add(turn)
             case f.StartReply(reply, turn, text):
                 self._check_start(reply, turn, text)
             case f.StopReply(reply) | f.FinishReply(reply):

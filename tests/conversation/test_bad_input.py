@@ -335,7 +335,7 @@ def test_a_client_that_says_everything_at_the_wrong_time() -> None:
 def test_typed_turns_without_end_keep_no_more_than_the_last() -> None:
     async def story(call: LiveCall) -> None:
         for number in range(500):
-            call.session.add_user_text(f"note {number}")
+            call.session.add_text("user", f"note {number}")
         call.session.request_reply()
         await call.settle()
         assert call.seen(e.ReplyDone)[-1].text == "Okay. note 499"

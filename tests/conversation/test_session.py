@@ -234,7 +234,7 @@ async def test_without_respond_turns_are_transcribed_and_answered_on_request() -
 
 
 async def test_a_typed_turn_is_answered(call: Call) -> None:
-    call.session.add_user_text("turn on the light")
+    call.session.add_text("user", "turn on the light")
     call.session.request_reply()
     await call.settle()
     assert call.seen(e.ReplyDone)[0].text == "Okay. turn on the light"
@@ -413,13 +413,13 @@ async def test_what_the_client_deletes_is_not_seen_by_the_models() -> None:
     chat = ScriptedChat(["Fine."])
     call = Call(chat=chat)
     call.reflex.in_scope = False
-    turn = call.session.add_user_text("my number is one two three")
+    turn = call.session.add_text("user", "my number is one two three")
     call.session.request_reply()
     await call.settle()
     await call.wait(0.5)
     call.session.forget(turn)
     call.session.forget("unknown")
-    call.session.add_user_text("how are you")
+    call.session.add_text("user", "how are you")
     call.session.request_reply()
     await call.settle()
     assert "number" not in " ".join(message.content for message in chat.prompts[-1])

@@ -114,8 +114,8 @@ class Conversation(RuleBasedStateMachine):
         if sent:
             self.all_is_sent()
 
-    @rule(answer=st.sampled_from([f.ReplyReady, f.NothingToSay]))
-    def prepared(self, answer: type[f.ReplyReady] | type[f.NothingToSay]) -> None:
+    @rule(answer=st.sampled_from([f.ReplyReady, f.NothingToSay, f.ToolChosen]))
+    def prepared(self, answer: type[f.ReplyReady] | type[f.NothingToSay] | type[f.ToolChosen]) -> None:
         self.m.tell(answer(self.turn))
 
     @rule()
@@ -177,6 +177,7 @@ class Conversation(RuleBasedStateMachine):
                 f.Heard(over, kind, 1, text, 1.0),
                 f.ReplyReady(over),
                 f.NothingToSay(over),
+                f.ToolChosen(over),
                 f.Voted(over, 1, 0.5),
                 f.ReplyFailed(over, "late"),
             ):
@@ -229,6 +230,7 @@ FACTS = st.one_of(
     st.builds(f.Heard, st.sampled_from(["turn_1", "turn_2"]), st.sampled_from(f.Kind), st.integers(0, 3), TEXTS),
     st.just(f.Tick()),
     st.builds(f.ReplyReady, st.sampled_from(["turn_1", "turn_2"])),
+    st.builds(f.ToolChosen, st.sampled_from(["turn_1", "turn_2"])),
     st.just(f.Committed()),
     st.just(f.Cleared()),
     st.just(f.Cancelled()),

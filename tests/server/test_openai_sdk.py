@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from tests.scripted import TEXT, ScriptedEngines, tone
 from tests.server.running_server import Running, Start
 from voicebox.audio.formats import PCM16_24K
+from voicebox.conversation.ports import ReplyWish
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
@@ -138,7 +139,10 @@ async def test_typed_turn_and_cancel(start: Start) -> None:
                 break
         assert event.error.event_id == "mine"
         assert event.error.code == "response_cancel_not_active"
-    assert engines.sessions[0].calls == [("text", "Hello"), ("reply", "Shout.")]
+    typed, (asked, wish) = engines.sessions[0].calls
+    assert (typed, asked) == (("text", "user", "Hello", None), "reply")
+    assert isinstance(wish, ReplyWish)
+    assert wish.instructions == "Shout."
     assert engines.sessions[0].closed == 1
 
 

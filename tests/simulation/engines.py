@@ -195,11 +195,19 @@ class Chat(Engine):
         self.opened = self.closed = 0
         self.longest = 0
 
-    async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
+    async def prefill(self, messages: Sequence[Message], *, session: str, examples: bool = True) -> None:
         await self.pause(0.01, 0.1)
 
     async def stream(
-        self, messages: Sequence[Message], *, session: str, max_tokens: int = 96, grammar: str | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        session: str,
+        max_tokens: int = 96,
+        grammar: str | None = None,
+        on_done: object = None,
+        plain: object = None,
+        examples: bool = True,
     ) -> AsyncGenerator[str, None]:
         self.opened += 1
         self.longest = max(self.longest, sum(len(message.content) for message in messages))

@@ -180,7 +180,7 @@ class Call:
                 await self.silence(self.random.uniform(8.0, 25.0))
             case "type":
                 text = "please " + self.request()
-                self.watch.typed(session.add_user_text(text), text)
+                self.watch.typed(session.add_text("user", text), text)
                 session.request_reply()
                 await self.reply()
             case "clear":

@@ -19,7 +19,7 @@ from voicebox.conversation import events as e
 from voicebox.conversation.log import read
 from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.replay import replay
-from voicebox.conversation.session import Session
+from voicebox.conversation.replies import Replies
 from voicebox.conversation.speculation import SpeculationAccount
 
 
@@ -137,7 +137,7 @@ def test_an_account_that_is_too_high_is_caught(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_reply_that_never_ends_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "_said", lambda self, text: None)
+    monkeypatch.setattr(Replies, "_said", lambda self, text: None)
     with pytest.raises(AssertionError):
         _story()
 

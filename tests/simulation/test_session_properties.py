@@ -82,7 +82,7 @@ class WholeSession(RuleBasedStateMachine):
     def client_types(self, asked: bool) -> None:
         async def story() -> None:
             text = f"please {self.call.request()}"
-            self.call.watch.typed(self.call.session.add_user_text(text), text)
+            self.call.watch.typed(self.call.session.add_text("user", text), text)
             if asked:
                 self.call.session.request_reply()
 

@@ -71,9 +71,13 @@ def test_session_update_configures_and_echoes(wire: Wire) -> None:
 
 
 def test_a_refused_update_changes_nothing(wire: Wire) -> None:
-    found = error(wire.send("session.update", session={"type": "realtime", "tools": [{}]}, event_id="mine"))
-    assert (found["code"], found["event_id"]) == ("unsupported_parameter", "mine")
+    broken = {"type": "function", "name": "x", "parameters": {"type": "odd"}}
+    refused = {"type": "realtime", "instructions": "New", "tools": [broken]}
+    found = error(wire.send("session.update", session=refused, event_id="mine"))
+    assert (found["code"], found["event_id"]) == ("invalid_value", "mine")
+    assert found["param"] == "session.tools[0].parameters"
     assert wire.session.configured == []
+    assert wire.connection.config.instructions == ""
 
 
 def message(**fields: Any) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def test_typed_items(wire: Wire) -> None:
     added, done = wire.send("conversation.item.create", item=message(id="mine"))
     assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
     assert (added["item"]["id"], added["previous_item_id"]) == ("mine", None)
-    assert wire.session.calls == [("text", "Hello")]
+    assert wire.session.calls == [("text", "user", "Hello", None)]
     second = wire.send("conversation.item.create", item=message(), previous_item_id="mine")[0]
     assert second["previous_item_id"] == "mine"
 
@@ -93,9 +97,14 @@ def test_typed_items(wire: Wire) -> None:
     ("item", "param"),
     [
         ({}, "item.type"),
-        ({"type": "function_call_output", "output": "x"}, "item.type"),
-        (message(role="assistant"), "item.role"),
-        (message(role="system"), "item.role"),
+        ({"type": "mcp_approval_response", "approve": True}, "item.type"),
+        ({"type": "function_call_output", "output": "x"}, "item.call_id"),
+        ({"type": "function_call_output", "call_id": "c"}, "item.output"),
+        ({"type": "function_call_output", "call_id": "c", "output": {}}, "item.output"),
+        ({"type": "function_call", "arguments": "{}"}, "item.name"),
+        (message(role="tool"), "item.role"),
+        (message(role="assistant"), "item.content[0].type"),
+        (message(content=[{"type": "input_image", "image_url": "data:"}]), "item.content[0].type"),
         (message(content=[]), "item.content"),
         (message(content="Hello"), "item.content"),
         (message(content=[{"type": "input_audio", "audio": ""}]), "item.content[0].type"),
@@ -111,7 +120,28 @@ def test_items_that_cannot_be_added(wire: Wire, item: dict[str, Any], param: str
     assert wire.session.calls == []
 
 
-def test_items_go_at_the_end_and_only_once(wire: Wire) -> None:
+def order(wire: Wire) -> list[str]:
+    return list(wire.connection._items._entries)
+
+
+def test_items_go_where_the_client_wants_them(wire: Wire) -> None:
+    for name, after in (("a", None), ("c", None), ("b", "a"), ("front", "root")):
+        more = {} if after is None else {"previous_item_id": after}
+        wire.send("conversation.item.create", item=message(id=name), **more)
+    assert order(wire) == ["front", "a", "b", "c"]
+    assert [call[3] for call in wire.session.calls] == [None, None, "typed1", ""]
+
+
+def test_words_of_the_assistant_and_of_the_system(wire: Wire) -> None:
+    said = message(role="assistant", content=[{"type": "output_text", "text": "Hi."}])
+    item = wire.send("conversation.item.create", item=said)[1]["item"]
+    assert item["content"] == [{"type": "output_text", "text": "Hi."}]
+    item = wire.send("conversation.item.create", item=message(role="system"))[1]["item"]
+    assert item["content"] == [{"type": "input_text", "text": "Hello"}]
+    assert wire.session.calls == [("text", "assistant", "Hi.", None), ("text", "system", "Hello", None)]
+
+
+def test_items_come_only_once(wire: Wire) -> None:
     wire.send("conversation.item.create", item=message(id="a"))
     assert error(wire.send("conversation.item.create", item=message(id="a")))["code"] == "item_already_exists"
     found = error(wire.send("conversation.item.create", item=message(), previous_item_id="other"))
@@ -177,14 +207,18 @@ def test_cancel_of_another_response(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("response", "param"),
     [
-        ({"conversation": "none"}, "response.conversation"),
-        ({"tools": [{}]}, "response.tools"),
-        ({"input": [{}]}, "response.input"),
-        ({"output_modalities": ["text"]}, "response.output_modalities"),
+        ({"input": []}, "response.input"),
+        ({"conversation": "other"}, "response.conversation"),
+        ({"conversation": "none", "input": [{}]}, "response.input[0].type"),
+        ({"conversation": "none", "input": [{"type": "item_reference", "id": "none"}]}, "item_id"),
+        ({"conversation": "none", "input": [message()] * 65}, "response.input"),
+        ({"tool_choice": "required"}, "response.tool_choice"),
+        ({"tool_choice": {"type": "function", "name": "x"}}, "response.tool_choice"),
+        ({"tools": [{"type": "mcp", "server_label": "x"}]}, "response.tools.0.type"),
     ],
 )
 def test_responses_that_are_not_offered(wire: Wire, response: dict[str, Any], param: str) -> None:
-    assert error(wire.send("response.create", response=response))["param"] == param
+    assert error(wire.try_send("response.create", response=response))["param"] == param
     assert wire.session.calls == []
 
 

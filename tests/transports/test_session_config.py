@@ -144,13 +144,57 @@ def test_transcription_can_be_turned_off() -> None:
     assert config.resource()["audio"]["input"]["transcription"] is None
 
 
-def test_tools_are_refused_and_nothing_else_of_that_update_happens() -> None:
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Weather of a place",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+}
+
+
+def test_tools_are_echoed_and_take_the_place_of_the_servers_skills() -> None:
+    config = SessionConfig()
+    update(config, tools=[WEATHER], tool_choice="required", max_output_tokens=200)
+    resource = config.resource()
+    assert (resource["tools"], resource["tool_choice"], resource["max_output_tokens"]) == ([WEATHER], "required", 200)
+    options = config.options()
+    assert (options.skills, options.max_tokens, options.tools.must_call) == ((), 200, True)
+    update(config, voicebox={"skills": ["timer"]})
+    assert config.options().skills == ("timer",)
+    update(config, tools=[], voicebox={"skills": None}, max_output_tokens="inf")
+    options = config.options()
+    assert (options.skills, options.max_tokens, bool(options.tools)) == (None, None, False)
+    assert config.resource()["tool_choice"] == "auto"
+
+
+def test_a_choice_of_one_tool_lasts_as_long_as_the_tool() -> None:
+    config = SessionConfig()
+    update(config, tools=[WEATHER], tool_choice={"type": "function", "name": "get_weather"})
+    assert config.resource()["tool_choice"] == {"type": "function", "name": "get_weather"}
+    update(config, instructions="Be brief.")
+    assert config.options().tools.choice.name == "get_weather"
+    update(config, tools=[WEATHER | {"name": "other"}])
+    assert config.resource()["tool_choice"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("wished", "param"),
+    [
+        ({"tools": [WEATHER, WEATHER]}, "session.tools"),
+        ({"tools": [WEATHER | {"parameters": {"properties": 5}}]}, "session.tools[0].parameters"),
+        ({"tools": [WEATHER | {"parameters": {"$ref": "#/nowhere"}}]}, "session.tools[0].parameters"),
+        ({"tools": [], "tool_choice": "required"}, "session.tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": {"type": "function", "name": "x"}}, "session.tool_choice"),
+        ({"tools": [WEATHER | {"name": "not a name"}]}, "session.tools.0.name"),
+        ({"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://x"}]}, "session.tools.0.type"),
+    ],
+)
+def test_tools_that_cannot_be_used_change_nothing(wished: dict[str, object], param: str) -> None:
     config = SessionConfig()
     with pytest.raises(ProtocolError) as caught:
-        update(config, instructions="new", tools=[{"type": "function", "name": "x"}])
-    assert caught.value.param == "session.tools"
-    assert config.instructions == ""
-    update(config, tools=[])
+        update(config, instructions="new", **wished)
+    assert caught.value.param == param
+    assert (config.instructions, config.tools.tools) == ("", ())
 
 
 def test_the_echo_can_be_sent_back() -> None:

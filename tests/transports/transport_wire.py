@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.scripted import ScriptedSession, tone
 from voicebox.transports.realtime.connection import RealtimeConnection
-from voicebox.transports.realtime.protocol import parse
+from voicebox.transports.realtime.protocol import ProtocolError, parse
 
 
 @dataclass
@@ -23,6 +23,14 @@ class Wire:
     def send(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
         self.connection.handle(parse(json.dumps({"type": kind, **fields})))
         return self.new()
+
+    def try_send(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        """As `send`; an event that is not well-formed is answered as the transport answers it."""
+        try:
+            return self.send(kind, **fields)
+        except ProtocolError as refused:
+            self.connection.reject(refused)
+            return self.new()
 
     def update(self, **session: Any) -> dict[str, Any]:
         return self.send("session.update", session={"type": "realtime", **session})[-1]

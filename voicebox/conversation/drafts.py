@@ -11,7 +11,8 @@ from voicebox.errors import VoiceboxError
 from voicebox.stt.stream import normalize
 
 if TYPE_CHECKING:
-    from voicebox.routing.answer import Answer, Answerer, Context
+    from voicebox.routing.answer import Answer, Answerer
+    from voicebox.routing.prompting import Context
     from voicebox.skills.types import Understanding
 
 __all__ = ["Drafts"]
@@ -107,7 +108,8 @@ class Drafts:
 def _basis(text: str, context: Context) -> tuple[object, ...]:
     """All that an answer is made from, but the time."""
     dialog, voice = context.dialog, (context.speak, context.manner)
-    return normalize(text), dialog, context.history, context.skills, context.instructions, voice
+    told = (context.skills, context.instructions, context.tools, context.max_tokens)
+    return normalize(text), dialog, context.history, context.exchange, told, voice
 
 
 def _first_fact(turn: str, answer: Answer) -> f.Fact:
@@ -116,4 +118,6 @@ def _first_fact(turn: str, answer: Answer) -> f.Fact:
         return f.ReplyFailed(turn, "the answer was cancelled")
     if (error := answer.first.exception()) is not None:
         return f.ReplyFailed(turn, str(error))
-    return f.ReplyReady(turn) if answer.first.result() is not None else f.NothingToSay(turn)
+    if answer.first.result() is not None:
+        return f.ReplyReady(turn)
+    return f.NothingToSay(turn) if answer.call is None else f.ToolChosen(turn)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voicebox.llm.tools import ToolCall
+
+if TYPE_CHECKING:
+    from voicebox.llm.jobs import Generation
 
 __all__ = [
     "Ducked",
@@ -21,10 +26,13 @@ __all__ = [
     "SessionError",
     "SessionEvent",
     "SpeechStarted",
+    "Tokens",
+    "ToolCalled",
     "Transcript",
     "TurnCommitted",
     "TurnDropped",
     "TurnRecord",
+    "tokens_of",
 ]
 
 
@@ -81,12 +89,35 @@ class IdleTimeout:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a model read (`cached` of it it had read before) and wrote."""
+
+    read: int
+    cached: int
+    written: int
+
+
+def tokens_of(generation: Generation | None) -> Tokens | None:
+    """The counts of a finished generation."""
+    if generation is None:
+        return None
+    return Tokens(generation.prompt_tokens, generation.reused_tokens, generation.tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyStarted:
-    """The assistant takes its turn; `turn` is what it answers, or None if it speaks unasked."""
+    """The assistant takes its turn; `turn` is what it answers, or None if it speaks unasked.
+
+    `speaks` is false for text alone. `tag` is that of the client's wish for this reply. An `aside` is no part of the
+    conversation.
+    """
 
     reply: str
     turn: str | None
     tier: str
+    speaks: bool = True
+    tag: object = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +156,27 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
-    """Nothing more comes for this reply; `text` is all that was said (heard words only when interrupted)."""
+    """Nothing more comes for this reply; `text` is all that was said (heard words only when interrupted).
+
+    "incomplete": the client's bound on tokens ended it. `usage` is None where no model wrote it.
+    """
 
     reply: str
-    status: Literal["completed", "cancelled", "failed"]
+    status: Literal["completed", "cancelled", "failed", "incomplete"]
     text: str
     reason: str = ""
+    usage: Tokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The client is to call a tool of its own; nothing else is said in this reply. `turn` is None in an aside."""
+
+    reply: str
+    turn: str | None
+    call: ToolCall
+    usage: Tokens | None = None
+    tag: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +231,7 @@ SessionEvent = (
     | Ducked
     | Interrupted
     | ReplyDone
+    | ToolCalled
     | TurnRecord
     | SessionError
 )

@@ -13,6 +13,7 @@ from voicebox.conversation.segmenter import VoicePaused, VoiceStarted
 __all__ = [
     "Abandon",
     "Asked",
+    "CallTool",
     "Cancelled",
     "Cleared",
     "Commit",
@@ -46,6 +47,7 @@ __all__ = [
     "Stirred",
     "StopReply",
     "Tick",
+    "ToolChosen",
     "Truncated",
     "Unasked",
     "Unduck",
@@ -115,6 +117,13 @@ class ReplyReady:
 @dataclass(frozen=True, slots=True)
 class NothingToSay:
     """The turn wants no answer."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChosen:
+    """The answer to a turn begins with a call of a tool of the client."""
 
     turn: str
 
@@ -200,6 +209,7 @@ Fact = (
     | Tick
     | ReplyReady
     | NothingToSay
+    | ToolChosen
     | ReplyFailed
     | Queued
     | Said
@@ -311,6 +321,13 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTool:
+    """Tell the client to call the tool that was chosen for a committed turn."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartReply:
     """Speak: the prepared answer to `turn`, or `text` if nobody asked."""
 
@@ -389,6 +406,7 @@ Effect = (
     | Drop
     | Abandon
     | Fail
+    | CallTool
     | StartReply
     | StopReply
     | HoldReply

@@ -20,6 +20,8 @@ _MAX_EARLIER = 6
 """Results of exchanges that went, which are still told."""
 _MAX_RESULT = 120
 """Characters of one result."""
+_MAX_NOTE, _MAX_NOTES = 1000, 8
+"""Characters of a note, and how many there are."""
 _MAX_RESULTS = 4
 """Results of one turn."""
 
@@ -50,6 +52,7 @@ class History:
     def __init__(self, *, max_lines: int = 24, max_chars: int = 4000) -> None:
         self._lines: deque[Line] = deque()
         self._earlier: deque[str] = deque(maxlen=_MAX_EARLIER)
+        self._notes: dict[str, str] = {}
         self._max_lines = max_lines
         self._max_chars = max_chars
         self._chars = 0
@@ -61,6 +64,28 @@ class History:
             self._lines.append(Line(id, role, text))
             self._chars += len(text)
             self._trim()
+
+    def insert(self, id: str, role: Literal["user", "assistant"], text: str, *, after: str) -> None:
+        """Put a line behind another, or before all if that one is not here; empty text is left out."""
+        text = text.strip()
+        if not text:
+            return
+        at = next((index + 1 for index, line in enumerate(self._lines) if line.id == after), 0)
+        self._lines.insert(at, Line(id, role, text))
+        self._chars += len(text)
+        self._trim()
+
+    def note(self, id: str, text: str) -> None:
+        """Something that holds for the rest of the conversation; the oldest go if they are too many."""
+        if text := text.strip()[:_MAX_NOTE]:
+            self._notes[id] = text
+        while len(self._notes) > _MAX_NOTES:
+            del self._notes[next(iter(self._notes))]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What holds for the rest of the conversation, oldest first."""
+        return tuple(self._notes.values())
 
     def result(self, turn: str, text: str) -> None:
         """A skill, or a tool of the client, has done this in a turn; of a long text only the beginning is kept."""
@@ -90,7 +115,9 @@ class History:
         return False
 
     def remove(self, id: str) -> bool:
-        """Forget a line; what was done in it stays. False if it is not here."""
+        """Forget a line, or a note; what was done in it stays. False if it is not here."""
+        if self._notes.pop(id, None) is not None:
+            return True
         return self.cut(id, "")
 
     @property

@@ -50,6 +50,10 @@ class _Saying:
     reply: str
     turn: str | None
     tier: str
+    speaks: bool = True
+    tag: object = None
+    usage: e.Tokens | None = None
+    cut: bool = False
     before: str = ""
     pieces: list[Piece] = field(default_factory=list)
     sent: int = 0
@@ -96,14 +100,14 @@ class Mouth:
         """Whether the reply is broken off and may go on."""
         return self._saying is not None and self._saying.held_s is not None
 
-    def begin(self, reply: str, turn: str | None, tier: str) -> None:
-        """A reply starts."""
-        self._saying = _Saying(reply, turn, tier)
+    def begin(self, reply: str, turn: str | None, tier: str, *, speaks: bool = True, tag: object = None) -> None:
+        """A reply starts: spoken, or text alone; the transport gets `tag` with it."""
+        self._saying = _Saying(reply, turn, tier, speaks, tag)
         self._playouts[reply] = Playout(reply)
         while len(self._playouts) > _KEPT_PLAYOUTS:
             old, _ = self._playouts.popitem(last=False)
             self._done.discard(old)
-        self._emit(e.ReplyStarted(reply, turn, tier))
+        self._emit(e.ReplyStarted(reply, turn, tier, speaks, tag))
 
     def send(self, piece: Piece, now: float) -> float | None:
         """The next phrase is there: send it; returns when it will have been played, None while the reply is held."""
@@ -127,10 +131,13 @@ class Mouth:
         self._emit(e.ReplyAudio(reply, audio, spoken.rate))
         return ends_s
 
-    def end(self, error: VoiceboxError | None) -> str | None:
-        """Nothing more comes for the reply; returns all that was sent of it, None while it is held."""
+    def end(self, error: VoiceboxError | None, *, usage: e.Tokens | None = None, cut: bool = False) -> str | None:
+        """Nothing more comes for the reply; returns all that was sent of it, None while it is held.
+
+        `usage` is what a model read and wrote for it; `cut` says that the client's bound on tokens ended it.
+        """
         saying = self._at_hand()
-        saying.complete, saying.error = True, error
+        saying.complete, saying.error, saying.usage, saying.cut = True, error, usage, cut
         return None if self.holding else self._end(saying)
 
     def _end(self, saying: _Saying) -> str:
@@ -139,7 +146,7 @@ class Mouth:
         self._history.add(reply, "assistant", text)
         self._done.add(reply)
         if error is None:
-            self._emit(e.ReplyDone(reply, "completed", text))
+            self._emit(e.ReplyDone(reply, "incomplete" if saying.cut else "completed", text, usage=saying.usage))
         else:
             self._emit(e.ReplyDone(reply, "failed", text, error.message))
         return f"{saying.before} {text}".strip()
@@ -174,8 +181,9 @@ class Mouth:
         playout = self._playouts[held.reply]
         heard_s = playout.heard_s(held.held_s)
         rest = [*remainder(held.pieces[: held.sent], heard_s), *held.pieces[held.sent :]]
-        self.begin(next_reply, held.turn, held.tier)
+        self.begin(next_reply, held.turn, held.tier, speaks=held.speaks, tag=held.tag)
         saying = self._at_hand()
+        saying.usage, saying.cut = held.usage, held.cut
         saying.before = f"{held.before} {playout.heard_text(heard_s)}".strip()
         saying.complete, saying.error, saying.pieces = held.complete, held.error, rest
         ends_s = [self._send(saying, piece, now) for piece in rest]

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicebox.conversation.events import SessionEvent
+from voicebox.llm.tools import NO_TOOLS, Tool, ToolCall, ToolChoice, Tools
+from voicebox.llm.types import Message
 
-__all__ = ["Emit", "SessionOptions", "SessionPort"]
+__all__ = [
+    "NO_TOOLS",
+    "Emit",
+    "Message",
+    "ReplyWish",
+    "Role",
+    "SessionOptions",
+    "SessionPort",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "Tools",
+]
+
+Role = Literal["user", "assistant", "system"]
 
 Emit = Callable[[SessionEvent], None]
 """How a session tells its transport something: called on the event loop, must not block."""
@@ -25,7 +41,8 @@ class SessionOptions:
     comes only on `request_reply`. `interruptible` false: speech over the assistant does not stop it. `server_vad`
     false: push-to-talk, the client commits its audio itself. `speak` false: replies are text. `instructions` are
     added to the instruct model's prompt. `skills` limits the skills to these names. `voice` is a voice's name (empty:
-    the server's own), `speed` its speaking rate. After `idle_timeout_ms` in which nobody speaks the assistant does,
+    the server's own), `speed` its speaking rate. `tools` are the client's, `max_tokens` bounds what a
+    model may write. After `idle_timeout_ms` in which nobody speaks the assistant does,
     once for each silence of the caller (None: never; with `server_vad` only).
     """
 
@@ -41,6 +58,35 @@ class SessionOptions:
     voice: str = ""
     speed: float = 1.0
     skills: tuple[str, ...] | None = None
+    tools: Tools = NO_TOOLS
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWish:
+    """What one reply is to be like where that differs from the options of the session; None: as they say.
+
+    `messages` are all that a reply outside of the conversation is made from (None: the conversation). `tag` comes back
+    with the events of the reply.
+    """
+
+    instructions: str | None = None
+    speak: bool | None = None
+    voice: str | None = None
+    speed: float | None = None
+    tools: Tools | None = None
+    max_tokens: int | None = None
+    messages: tuple[Message, ...] | None = None
+    tag: object = None
+
+    def over(self, options: SessionOptions) -> SessionOptions:
+        """The options with what is wished for in their place."""
+        wished = {
+            name: value
+            for name in ("instructions", "speak", "voice", "speed", "tools", "max_tokens")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(options, **wished)
 
 
 class SessionPort(Protocol):
@@ -65,11 +111,29 @@ class SessionPort(Protocol):
     def clear_audio(self) -> None:
         """Forget the audio of the turn so far."""
 
-    def add_user_text(self, text: str) -> str:
-        """A turn that was typed; returns its turn id."""
+    def add_text(self, role: Role, text: str, *, after: str | None = None) -> str:
+        """Words that were typed, or said elsewhere; returns the id of their line in the history.
 
-    def request_reply(self, instructions: str = "") -> None:
-        """Answer the last user turn (or greet, if there is none)."""
+        They are put behind the line of the id `after`, at the front if it is empty, and at the end if it is None.
+        """
+
+    def add_tool_call(self, call: ToolCall) -> None:
+        """A call that was made elsewhere, for the last user turn."""
+
+    def add_tool_result(self, call_id: str, output: str) -> None:
+        """What a tool answered. Raises VoiceboxError when no such call waits for a result."""
+
+    def request_reply(self, wish: ReplyWish | None = None) -> None:
+        """Answer: the turn whose tools have answered, else the last user turn; greet if there is none.
+
+        A caller who is speaking goes first: the reply is then to what is being said, or comes once that was nothing.
+        """
+
+    def reply_aside(self, wish: ReplyWish) -> None:
+        """Make a reply outside of the conversation. Raises EngineError when too many are being made."""
+
+    def cancel_aside(self, reply: str) -> bool:
+        """Stop a reply outside of the conversation; False if there is none of that id."""
 
     def cancel_reply(self) -> bool:
         """Stop the current reply; False if there is none."""
@@ -81,7 +145,7 @@ class SessionPort(Protocol):
         """
 
     def forget(self, id: str) -> None:
-        """The models are not to see a turn or a reply any more; what is not known is ignored."""
+        """The models are not to see a turn, a reply or a tool's call any more; what is not known is ignored."""
 
     def played(self, reply: str, played_ms: int) -> None:
         """A transport with a real playout clock reports how far it is."""

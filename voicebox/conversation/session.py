@@ -22,28 +22,31 @@ from numpy.typing import NDArray
 from voicebox import __version__
 from voicebox.conversation import events as e
 from voicebox.conversation import facts as f
+from voicebox.conversation.asides import Asides
+from voicebox.conversation.contexts import Contexts
 from voicebox.conversation.drafts import Drafts
 from voicebox.conversation.ears import Ears
 from voicebox.conversation.history import History
 from voicebox.conversation.log import Header, Recorder, Sink
 from voicebox.conversation.mouth import Mouth
 from voicebox.conversation.nudge import nudge
-from voicebox.conversation.ports import Emit, SessionOptions
+from voicebox.conversation.ports import Emit, ReplyWish, Role, SessionOptions
 from voicebox.conversation.recognition import Recognition, Words
+from voicebox.conversation.replies import Replies
 from voicebox.conversation.results import carry_out
 from voicebox.conversation.session_engines import SessionEngines
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.conversation.states import Closing, Quiet, Rules, Speaking, Speech, State
+from voicebox.conversation.tools import ToolLoop
 from voicebox.conversation.turn import step
 from voicebox.conversation.wakes import Wakes
-from voicebox.conversation.waterfall import Marks, turn_record
+from voicebox.conversation.waterfall import Marks
 from voicebox.errors import EngineError, VoiceboxError
-from voicebox.llm.types import Message
-from voicebox.routing.answer import Answer, Context
-from voicebox.skills.types import Control, Dialog
+from voicebox.llm.tools import ToolCall
+from voicebox.routing.answer import Answer
+from voicebox.skills.types import Control
 from voicebox.stt.stream import normalize
 from voicebox.stt.types import SAMPLE_RATE
-from voicebox.tts.types import Manner
 from voicebox.vad.types import FRAME_SAMPLES, TurnJudge
 
 __all__ = ["Session", "SessionEngines"]
@@ -83,12 +86,25 @@ class Session:
         self._ears = Ears(engines.vad.stream(), wall=clock(), partial_ms=engines.partial_ms)
         self._mouth = Mouth(emit, self._history, echo=self._ears.echo, gain=lambda: engines.gain(id))
         self._drafts = Drafts(engines.answerer, self._tell, self._spawn)
+        self._loop = ToolLoop()
+        self._contexts = Contexts(id, self._history, self._loop, today)
+        self._asides = Asides(id, engines.answerer, self._contexts, emit, self._spawn)
+        self._replies = Replies(
+            self._mouth,
+            self._contexts,
+            self._loop,
+            now=self._now,
+            emit=emit,
+            tell=self._tell,
+            spawn=self._spawn,
+            in_time=_in_time,
+        )
         self._recognition = Recognition(
             id,
             self._ears,
             engines.transcriber,
             engines.answerer,
-            context=self._context,
+            context=self._contexts.make,
             playing=lambda seconds: self._mouth.playing_text(self._now(), seconds),
             now=self._now,
             emit=emit,
@@ -101,10 +117,6 @@ class Session:
         self._backlog: deque[NDArray[np.float32]] = deque()
         self._stepping = False
         self._listening = False
-        self._dialog = Dialog()
-        self._spoken: Answer | None = None
-        """The answer that is being spoken."""
-        self._marks = Marks(0.0, 0.0)
         self._counted = (0, 0)
         """Guesses made and wasted up to the last turn."""
         self._texts: deque[str] = deque(maxlen=_MAX_TEXTS)
@@ -137,7 +149,9 @@ class Session:
 
     def configure(self, options: SessionOptions) -> None:
         """Change the options, from the next turn on."""
-        self.options = options
+        tools, self._contexts.options = self.options.tools, options
+        if options.tools and options.tools != tools:
+            self._spawn(self._engines.answerer.prefill("", self._contexts.make()))
         policy = replace(self._engines.endpoint, eagerness=options.eagerness, fixed_ms=options.silence_ms)
         self._rules = Rules(
             endpoint=policy,
@@ -170,22 +184,55 @@ class Session:
         self._backlog.clear()
         self._tell(f.Cleared())
 
-    def add_user_text(self, text: str) -> str:
-        """A turn that was typed; returns its turn id."""
-        self._typed += 1
-        turn = f"text_{self._typed}"
-        self._texts.append(turn)
-        self._history.add(turn, "user", text)
-        return turn
+    @property
+    def options(self) -> SessionOptions:
+        """What is in effect."""
+        return self._contexts.options
 
-    def request_reply(self, instructions: str = "") -> None:
-        """Answer the last user turn, or greet if there is none."""
+    def add_text(self, role: Role, text: str, *, after: str | None = None) -> str:
+        """Words that were typed, or said elsewhere; returns the id of their line."""
+        self._typed += 1
+        id = f"text_{self._typed}"
+        if role == "system":
+            self._history.note(id, text)
+        elif after is None:
+            self._history.add(id, role, text)
+        else:
+            self._history.insert(id, role, text, after=after)
+        if role == "user":
+            self._texts.append(id)
+        return id
+
+    def add_tool_call(self, call: ToolCall) -> None:
+        """A call that was made elsewhere, for the last user turn."""
+        self._loop.called(*self._last_turn(), call)
+
+    def add_tool_result(self, call_id: str, output: str) -> None:
+        """What a tool answered."""
+        turn, call = self._loop.result(call_id, output)
+        self._history.result(turn, f"{call.name}: {output}")
+
+    def _last_turn(self) -> tuple[str, str]:
         last = next((line for line in reversed(self._history.lines) if line.role == "user"), None)
-        turn, text = (last.id, last.text) if last else ("text_0", "hello")
+        return (last.id, last.text) if last else ("text_0", "hello")
+
+    def request_reply(self, wish: ReplyWish | None = None) -> None:
+        """Answer: the turn whose tools have answered, else the last user turn; greet if there is none."""
+        turn, text = self._loop.waiting() or self._last_turn()
         self._texts.append(turn)
-        if instructions:
-            self.options = replace(self.options, instructions=instructions)
+        wish = wish or ReplyWish()
+        self._contexts.wish(turn, wish)
+        if isinstance(self._state.caller, Speech | Closing):
+            self._contexts.wish(self._state.caller.turn, wish)
         self._tell(f.Asked(turn, text))
+
+    def reply_aside(self, wish: ReplyWish) -> None:
+        """Make a reply outside of the conversation."""
+        self._asides.begin(wish)
+
+    def cancel_aside(self, reply: str) -> bool:
+        """Stop a reply outside of the conversation; False if there is none of that id."""
+        return self._asides.cancel(reply)
 
     def cancel_reply(self) -> bool:
         """Stop the current reply; False if there is none."""
@@ -203,6 +250,7 @@ class Session:
     def forget(self, id: str) -> None:
         """The models are not to see a turn or a reply any more; what is not known is ignored."""
         self._history.remove(id)
+        self._loop.forget(id)
 
     def played(self, reply: str, played_ms: int) -> None:
         """A transport with a real playout clock reports how far it is."""
@@ -221,8 +269,8 @@ class Session:
         if self._recorder is not None:
             self._recorder.end(self._now())
         self._drafts.void()
-        if self._spoken is not None:
-            self._spoken.cancel()
+        self._asides.close()
+        self._replies.cancel()
         self._wakes.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -297,14 +345,17 @@ class Session:
                     self._emit(e.TurnDropped(turn, reason))
             case f.Fail(turn, reason):
                 self._emit(e.SessionError("no_answer", f"{turn} could not be answered: {reason}"))
+            case f.CallTool(turn):
+                self._replies.call_tool(turn, self._taken())
             case f.StartReply(reply, turn, text):
-                self._start_reply(reply, turn, text)
+                answer = self._taken() if turn else self._engines.answerer.say(text, self._contexts.make())
+                self._replies.start(reply, turn, answer)
             case f.StopReply(reply, reason):
-                self._stop_reply(reply, reason)
+                self._replies.stop(reply, reason)
             case f.HoldReply():
                 self._mouth.hold(self._now())
             case f.ResumeReply(_, next_reply):
-                self._resume_reply(next_reply)
+                self._replies.resume(next_reply)
             case f.FinishReply():
                 self._mouth.finish()
             case f.Duck(reply):
@@ -317,18 +368,6 @@ class Session:
                 self._wakes.add(at_s)
 
     # Answers
-
-    def _context(self, answering: str = "") -> Context:
-        return Context(
-            session=self._id,
-            dialog=self._dialog,
-            history=tuple(Message(line.role, line.text) for line in self._history.merged(without=answering)),
-            now=self._today(),
-            skills=self.options.skills,
-            instructions=self.options.instructions,
-            speak=self.options.speak,
-            manner=Manner(self.options.voice, self.options.speed),
-        )
 
     def _judge(self, turn: str, pause: int) -> None:
         """Ask what the sound of the turn says; nothing waits for it."""
@@ -346,14 +385,19 @@ class Session:
     def _speculate(self, turn: str, text: str, aloud: bool) -> None:
         words = self._recognition.words
         if self.options.respond and words is not None and words.key == normalize(text):
-            self._drafts.speculate(turn, words.understanding, self._context(), aloud=aloud)
+            self._drafts.speculate(turn, words.understanding, self._contexts.make(turn), aloud=aloud)
 
     def _prepare(self, turn: str, text: str) -> None:
-        if self.options.respond or turn in self._texts:
-            self._drafts.prepare(turn, text, self._context(turn))
+        if self.options.respond or self._contexts.wished(turn) is not None:
+            self._drafts.prepare(turn, text, self._contexts.make(turn))
         else:
             self._drafts.void()  # what was guessed or said before is not done now
             self._tell(f.NothingToSay(turn))
+
+    def _taken(self) -> Answer:
+        answer = self._drafts.take()
+        assert answer is not None, "the machine goes on only when its answer is ready"
+        return answer
 
     def _commit(self, commit: f.Commit) -> None:
         words, answer = self._recognition.words, self._drafts.answer
@@ -363,7 +407,7 @@ class Session:
                 heard = words.hypothesis
                 self._emit(e.Transcript(commit.turn, commit.text, heard.avg_logprob, heard.language, heard.audio_s))
             self._history.add(commit.turn, "user", commit.text)
-        self._marks = self._turn_marks(commit, words)
+        self._replies.marks = self._turn_marks(commit, words)
         if answer is None:
             return
         if answer.plan is not None:
@@ -371,8 +415,8 @@ class Session:
                 self._engines.silence(self._id)
             if failed := carry_out(commit.turn, answer.understanding, answer.plan, self._history):
                 self._emit(failed)
-        self._dialog = self._engines.answerer.reflex.next_dialog(
-            self._dialog, answer.understanding, answer.plan, now=self._today(), session=self._id
+        self._contexts.dialog = self._engines.answerer.reflex.next_dialog(
+            self._contexts.dialog, answer.understanding, answer.plan, now=self._today(), session=self._id
         )
 
     def _turn_marks(self, commit: f.Commit, words: Words | None) -> Marks:
@@ -388,16 +432,6 @@ class Session:
             wasted=account.wasted - wasted,
         )
 
-    # Replies
-
-    def _start_reply(self, reply: str, turn: str | None, text: str) -> None:
-        answer = self._drafts.take() if turn else self._engines.answerer.say(text, self._context())
-        assert answer is not None, "the machine starts a reply only when its answer is ready"
-        self._spoken = answer
-        answer.committed = True
-        self._mouth.begin(reply, turn, answer.decision.tier)
-        self._spawn(self._speak(reply, turn, answer))
-
     def _idle_timed_out(self, since_s: float) -> None:
         clock = self._ears.clock
         start_ms, end_ms = (min(clock.audio_ms_at(s), round(clock.audio_s * 1000)) for s in (since_s, self._now()))
@@ -405,60 +439,12 @@ class Session:
         if self.options.respond:
             self._tell(f.Nudged(nudge(self._history.lines)))
 
-    async def _speak(self, reply: str, turn: str | None, answer: Answer) -> None:
-        error, marks, first = None, replace(self._marks) if turn is not None else None, True
-        try:
-            pieces = answer.pieces()
-            while (piece := await _in_time(anext(pieces, None), "the rest of the answer")) is not None:
-                if self._spoken is not answer:
-                    return
-                ends_s = self._mouth.send(piece, self._now())
-                self._queued(ends_s)
-                if first and ends_s is not None and turn is not None and marks is not None:
-                    heard_s = ends_s - (piece.spoken.duration_s if piece.spoken else 0.0)
-                    self._report(turn, reply, piece.text, answer, replace(marks, heard_s=heard_s))
-                first = False
-        except VoiceboxError as failure:
-            error = failure
-            answer.cancel()
-            self._emit(e.SessionError("reply_broke_off", str(failure)))
-        if self._spoken is answer:
-            self._said(self._mouth.end(error))
-
-    def _queued(self, ends_s: float | None) -> None:
-        if ends_s is not None and self._mouth.reply is not None:
-            self._tell(f.Queued(self._mouth.reply, ends_s))
-
-    def _said(self, text: str | None) -> None:
-        """All of the reply was sent, if there is a text."""
-        if text is not None and self._mouth.reply is not None:
-            self._dialog = replace(self._dialog, last_reply=text)
-            self._tell(f.Said(self._mouth.reply))
-
-    def _resume_reply(self, next_reply: str) -> None:
-        ends_s, text = self._mouth.resume(next_reply, self._now())
-        for end_s in ends_s:
-            self._queued(end_s)
-        self._said(text)
-
-    def _report(self, turn: str, reply: str, text: str, answer: Answer, marks: Marks) -> None:
-        now, mono = self._now(), time.monotonic()
-        text = answer.plan.reply if answer.plan is not None else text
-        marks = replace(marks, sent_s=now)
-        self._emit(turn_record(turn, reply, text, answer, marks, lambda moment: now - (mono - moment)))
-
-    def _stop_reply(self, reply: str, reason: str) -> None:
-        if self._spoken is not None:
-            self._spoken.cancel()
-            self._spoken = None
-        heard = self._mouth.stop(reply, reason, self._now())
-        self._dialog = replace(self._dialog, last_reply=heard or self._dialog.last_reply)
-
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task of this session; what it raises becomes a `SessionError`."""
         task = asyncio.create_task(self._guard(coroutine))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: coroutine.close())  # one that was cancelled before it began is still open
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:

@@ -77,6 +77,11 @@ class Closing:
     closed_s: float
     text: str | None
 
+    @property
+    def turn(self) -> str:
+        """The turn's name."""
+        return self.speech.turn
+
 
 Listening = Quiet | Speech | Closing
 

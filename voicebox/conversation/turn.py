@@ -36,7 +36,7 @@ def step(state: State, fact: f.Fact, now: float, rules: Rules) -> tuple[State, t
             state = caller.stirred(state, now, rules, effects)
         case f.Voted():
             state = caller.voted(state, fact, now, rules, effects)
-        case f.ReplyReady(turn) | f.NothingToSay(turn) | f.ReplyFailed(turn):
+        case f.ReplyReady(turn) | f.NothingToSay(turn) | f.ToolChosen(turn) | f.ReplyFailed(turn):
             state = caller.prepared(state, fact, turn, now, effects)
         case f.Committed():
             state = caller.committed_by_client(state, now, rules, effects)

@@ -233,7 +233,16 @@ def cleared(state: State, now: float, rules: Rules, effects: Effects) -> State:
 
 
 def asked(state: State, turn: str, text: str, now: float, rules: Rules, effects: Effects) -> State:
-    """The client wants an answer to words that it has."""
+    """The client wants an answer to words that it has.
+
+    Words that are being said, or are being understood, go first: what comes of them is the answer, and the question is
+    taken up only if they come to nothing.
+    """
+    match state.caller:
+        case Speech() if rules.server_vad:
+            return replace(state, deferred=(turn, text))
+        case Closing(Speech(spoken=True)):
+            return replace(state, deferred=(turn, text))
     state = cleared(replace(state, deferred=None), now, rules, effects)
     return _prepare_text(state, turn, text, now, rules, effects)
 
@@ -253,9 +262,13 @@ def prepared(state: State, fact: f.Fact, turn: str, now: float, effects: Effects
     state = notice(state, effects)
     effects.append(f.Commit(turn, caller.text, speech.last_voice_s, caller.closed_s, speech.reason))
     habits = state.habits.ended(speech.last_voice_s, now) if speech.spoken else state.habits
-    state = replace(state, caller=Quiet(), habits=habits)
+    state = replace(state, caller=Quiet(), habits=habits, deferred=None)
     if isinstance(fact, f.ReplyFailed):
         effects.append(f.Fail(turn, fact.reason))
+    if isinstance(fact, f.ToolChosen):
+        state = stop(state, "replaced", effects)
+        effects.append(f.CallTool(turn))
+        return state
     if not isinstance(fact, f.ReplyReady):
         return stop(state, "interrupted", effects) if isinstance(state.assistant, Held) else go_on(state, now, effects)
     state = stop(state, "replaced", effects)

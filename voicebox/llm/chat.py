@@ -96,14 +96,14 @@ class LlamaChat:
         a, b = (self._template.tokens([*opening, Message("user", word)]) for word in ("a", "b"))
         return self._engine.pin(a[: common_prefix(a, b)], cache=cache)
 
-    async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
+    async def prefill(self, messages: Sequence[Message], *, session: str, examples: bool = True) -> None:
         """Build the KV of a prompt while the caller still speaks; returns early when a newer call replaces it.
 
         Raises:
             ModelError: the template refuses the messages.
             EngineError: the prompt is too long, or the engine is closed or full.
         """
-        tokens = self._prompt(messages, max_tokens=1, open_end=True)
+        tokens = self._prompt(messages, max_tokens=1, open_end=True, examples=examples)
         future = self._engine.prefill(tokens, session=session)
         try:
             await asyncio.wrap_future(future)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from voicebox.errors import EngineError
 
-__all__ = ["Field", "json_object", "one_of", "tool_call"]
+__all__ = ["Field", "json_object", "literal", "one_of", "tool_call"]
 
 _RULES = r"""
 text ::= "\"" char{1,120} "\""
@@ -36,7 +36,7 @@ def one_of(options: Sequence[str]) -> str:
     Raises:
         EngineError: there are no options, or one is empty.
     """
-    return f"root ::= {_choice([_literal(option) for option in options])}\n"
+    return f"root ::= {_choice([literal(option) for option in options])}\n"
 
 
 def json_object(fields: Mapping[str, Field]) -> str:
@@ -58,22 +58,22 @@ def tool_call(tools: Mapping[str, Mapping[str, Field]]) -> str:
     rules = []
     for number, (name, fields) in enumerate(tools.items()):
         calls.append(f"call-{number}")
-        head = _literal(f'{{"name":{json.dumps(name, ensure_ascii=False)},"arguments":')
-        rules.append(f"call-{number} ::= {head} {_object(fields)} {_literal('}')}")
+        head = literal(f'{{"name":{json.dumps(name, ensure_ascii=False)},"arguments":')
+        rules.append(f"call-{number} ::= {head} {_object(fields)} {literal('}')}")
     return "\n".join([f"root ::= {_choice(calls)}", *rules, _RULES])
 
 
 def _object(fields: Mapping[str, Field]) -> str:
     parts = []
     for number, (name, field) in enumerate(fields.items()):
-        parts.append(_literal(f"{',' if number else '{'}{json.dumps(name, ensure_ascii=False)}:"))
+        parts.append(literal(f"{',' if number else '{'}{json.dumps(name, ensure_ascii=False)}:"))
         parts.append(_value(field))
-    return " ".join([*parts, _literal("}" if fields else "{}")])
+    return " ".join([*parts, literal("}" if fields else "{}")])
 
 
 def _value(field: Field) -> str:
     if field.kind == "choice":
-        value = _choice([_literal(json.dumps(value, ensure_ascii=False)) for value in field.values])
+        value = _choice([literal(json.dumps(value, ensure_ascii=False)) for value in field.values])
     else:
         value = field.kind
     return value if field.required else f'({value} | "null")'
@@ -85,7 +85,7 @@ def _choice(options: Sequence[str]) -> str:
     return f"({' | '.join(options)})"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text as a GBNF string."""
     if not text:
         raise EngineError("A grammar cannot choose an empty text")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voicebox.llm.plain import Cleaner
+
+if TYPE_CHECKING:
+    from voicebox.llm.jobs import Generation
 
 __all__ = ["OUT_OF_SCOPE", "ChatModel", "IntentModel", "IntentScore", "Message"]
 
@@ -80,13 +85,25 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """The model's name in the catalog or its file."""
 
-    async def prefill(self, messages: Sequence[Message], *, session: str) -> None:
+    async def prefill(self, messages: Sequence[Message], *, session: str, examples: bool = True) -> None:
         """Build the KV of a prompt while the caller still speaks. Lowest priority; a newer call replaces it."""
 
     def stream(
-        self, messages: Sequence[Message], *, session: str, max_tokens: int = 96, grammar: str | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        session: str,
+        max_tokens: int = 96,
+        grammar: str | None = None,
+        on_done: Callable[[Generation], None] | None = None,
+        plain: Cleaner | None = None,
+        examples: bool = True,
     ) -> AsyncGenerator[str, None]:
-        """Stream the reply's text. Closing the generator (or cancelling the task) stops generation within one step."""
+        """Stream the reply's text. Closing the generator (or cancelling the task) stops generation within one step.
+
+        `on_done` gets the counts of a finished generation; `plain` cleans the text instead of the model's own cleaning
+        for speech; `examples` shows the model how to answer.
+        """
 
     def release(self, session: str) -> None:
         """Forget the session's KV."""

@@ -10,18 +10,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from voicebox.errors import EngineError, VoiceboxError
-from voicebox.llm.types import ChatModel, Message
+from voicebox.llm.jobs import Generation
+from voicebox.llm.tools import ToolCall
+from voicebox.llm.types import ChatModel
+from voicebox.routing.client_tools import CallOrWords, read_call
+from voicebox.routing.prompting import Context, chat_request, opening
 from voicebox.routing.reflex import Reflex
 from voicebox.routing.router import Decision, decide
-from voicebox.skills.types import Control, Dialog, Plan, Understanding
+from voicebox.skills.types import Control, Plan, Understanding
 from voicebox.tts.phrases import PhraseStream, split_phrases
-from voicebox.tts.types import Manner, Speaker, SpokenPhrase
+from voicebox.tts.types import Speaker, SpokenPhrase
 
 __all__ = ["Answer", "Answerer", "Context", "Piece"]
 
@@ -29,20 +32,6 @@ _log = logging.getLogger(__name__)
 
 _MAX_AHEAD = 4
 """Phrases made ahead of the one that is being taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What an answer may refer to. `history` ends before the turn that is answered."""
-
-    session: str
-    dialog: Dialog
-    history: tuple[Message, ...]
-    now: datetime
-    skills: tuple[str, ...] | None = None
-    instructions: str = ""
-    speak: bool = True
-    manner: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +62,14 @@ class Answer:
         """Set once the turn is committed: what is spoken from then on is no guess."""
         self.tokens = 0
         """Pieces of text that the instruct model has made: a token each, or nearly."""
+        self.generation: Generation | None = None
+        """What the instruct model counted, once it is done."""
+        self.speak = True
+        """Whether it is spoken."""
+        self.cut = False
+        """Whether the client's bound on tokens ended it."""
+        self.call: ToolCall | None = None
+        """The tool of the client that is to be called, once all pieces are there."""
         self.voice_ms = 0.0
         """Processor time of the voice so far."""
         self.first_text_s: float | None = None
@@ -166,8 +163,11 @@ class Answerer:
 
     def draft(self, understanding: Understanding, context: Context) -> Answer:
         """Decide the tier and plan the reply, without starting to speak. Takes well under a millisecond."""
-        plan = self.reflex.plan(understanding, dialog=context.dialog, now=context.now, session=context.session)
-        decision = decide(understanding, plan, small_available=self._chat() is not None)
+        goes_on = bool(context.exchange)
+        plan = None
+        if not goes_on:
+            plan = self.reflex.plan(understanding, dialog=context.dialog, now=context.now, session=context.session)
+        decision = decide(understanding, plan, small_available=self._chat() is not None, goes_on=goes_on)
         return Answer(understanding, plan, decision, decided_s=time.monotonic())
 
     def say(self, text: str, context: Context) -> Answer:
@@ -178,30 +178,44 @@ class Answerer:
         self.start(answer, context)
         return answer
 
+    def aside(self, context: Context) -> Answer:
+        """An answer of the instruct model outside of the conversation, started at once."""
+        nothing = Understanding("", "", {}, 1.0, False, 1.0)
+        decision = Decision("none" if self._chat() is None else "small", ("outside of the conversation",))
+        answer = Answer(nothing, None, decision, decided_s=time.monotonic())
+        answer.committed = True
+        self.start(answer, context)
+        return answer
+
     async def prefill(self, text: str, context: Context) -> None:
-        """Let the instruct model read what was said so far, so that its answer begins sooner."""
+        """Let the instruct model read what was said so far, so that its answer begins sooner; without a text, what
+        all prompts of this context begin with."""
         chat = self._chat()
-        if chat is not None:
-            await chat.prefill(self._messages(text, context), session=context.session)
+        if chat is None:
+            return
+        if text:
+            request = chat_request(text, context, self._system)
+            messages, examples = request.messages, request.examples
+        else:
+            messages, examples = opening(context, self._system)
+        await chat.prefill(messages, session=context.session, examples=examples)
 
     def start(self, answer: Answer, context: Context) -> None:
         """Begin to make the phrases. Idempotent."""
         if not answer.started:
+            answer.speak = context.speak
             answer.run(self._produce(answer, context))
 
-    def release(self, session: str) -> None:
-        """The session is over: free what the models hold for it."""
+    def release_chat(self, session: str) -> None:
+        """Free what the instruct model holds under a name."""
         chat = self._chat()
         if chat is not None:
             chat.release(session)
-        self.reflex.release(session)
 
-    def _messages(self, text: str, context: Context) -> Sequence[Message]:
-        return (
-            Message("system", self._system(context.instructions)),
-            *context.history,
-            Message("user", text),
-        )
+    def release(self, session: str) -> None:
+        """The session is over: free what the models hold for it."""
+        self.release_chat(session)
+        self.reflex.release(session)
 
     async def _produce(self, answer: Answer, context: Context) -> None:
         try:
@@ -247,22 +261,38 @@ class Answerer:
     async def _chat_phrases(self, chat: ChatModel, answer: Answer, context: Context) -> AsyncIterator[str]:
         phrases, said = PhraseStream(eager=True), False
         try:
-            async with contextlib.aclosing(
-                chat.stream(self._messages(answer.understanding.text, context), session=context.session)
-            ) as pieces:
+            request = chat_request(answer.understanding.text, context, self._system)
+            stream = chat.stream(
+                request.messages,
+                session=context.session,
+                max_tokens=request.max_tokens,
+                grammar=request.grammar,
+                on_done=lambda generation: _note(answer, generation),
+                plain=request.cleaner,
+                examples=request.examples,
+            )
+            async with contextlib.aclosing(stream) as pieces:
                 async for piece in pieces:
                     answer.tokens += 1
                     for phrase in phrases.push(piece):
                         said = True
                         yield phrase
+            if isinstance(request.cleaner, CallOrWords) and request.cleaner.call is not None:
+                answer.call = read_call(request.cleaner.call)
+                return
         except VoiceboxError as error:
             _log.warning("the instruct model failed: %s", error.message)
             if said:
                 raise
             yield self._fallback
             return
+        answer.cut = request.cut_counts and answer.generation is not None and answer.generation.finish == "length"
         for phrase in phrases.flush():
             said = True
             yield phrase
         if not said:
             yield self._fallback
+
+
+def _note(answer: Answer, generation: Generation) -> None:
+    answer.generation = generation

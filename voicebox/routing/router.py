@@ -21,8 +21,13 @@ class Decision:
     reasons: tuple[str, ...]
 
 
-def decide(understanding: Understanding, plan: Plan | None, *, small_available: bool) -> Decision:
-    """Choose a tier for an understood text and the skill's plan for it, if a skill takes it."""
+def decide(
+    understanding: Understanding, plan: Plan | None, *, small_available: bool, goes_on: bool = False
+) -> Decision:
+    """Choose a tier for an understood text and the skill's plan for it, if a skill takes it.
+
+    `goes_on`: a tool was called for it, and has answered.
+    """
     confidence = f"{understanding.intent} at {understanding.confidence:.2f}"
     if plan is not None:
         reasons = [f"in scope: {confidence}"]
@@ -31,7 +36,10 @@ def decide(understanding: Understanding, plan: Plan | None, *, small_available: 
         if understanding.amends:
             reasons.append("amends the last request")
         return Decision("reflex", tuple(reasons))
-    reason = "no skill takes it" if not understanding.in_scope else f"not sure enough: {confidence}"
+    if goes_on:
+        reason = "goes on after a tool's result"
+    else:
+        reason = "no skill takes it" if not understanding.in_scope else f"not sure enough: {confidence}"
     if small_available:
         return Decision("small", (reason,))
     return Decision("none", (reason, "no instruct model is installed"))

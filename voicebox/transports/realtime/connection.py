@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from voicebox.audio.formats import PCM16_16K
 from voicebox.audio.resample import Resampler
 from voicebox.conversation.events import SessionEvent
-from voicebox.conversation.ports import SessionPort
+from voicebox.conversation.ports import ReplyWish, SessionPort
 from voicebox.errors import EngineError, VoiceboxError
-from voicebox.transports.realtime.items import Entry, Items, user_text
+from voicebox.transports.realtime.item_input import NewItem, read_input, read_item
+from voicebox.transports.realtime.items import Entry, Items
 from voicebox.transports.realtime.mapping import EventMapper
 from voicebox.transports.realtime.outbox import Outbox
 from voicebox.transports.realtime.protocol import (
@@ -32,12 +33,13 @@ from voicebox.transports.realtime.protocol import (
     ResponseCreate,
     SessionUpdate,
     error_event,
-    new_id,
     server_event,
 )
+from voicebox.transports.realtime.responses import Wished
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import ResponsePatch
 from voicebox.transports.realtime.sink import AudioSink
+from voicebox.transports.realtime.tools_config import read_tools
 
 __all__ = ["RealtimeConnection"]
 
@@ -68,7 +70,7 @@ class RealtimeConnection:
 
     async def reply_over(self) -> None:
         """Until no reply is in progress."""
-        await self._mapper.idle.wait()
+        await self._mapper.responses.idle.wait()
 
     def open(self) -> None:
         """Greet the client: before the session exists, so that nothing of the session comes first."""
@@ -128,7 +130,7 @@ class RealtimeConnection:
                 self.outbox.put(server_event("conversation.item.retrieved", item=self._items.copy(item_id)))
             case ItemDelete(item_id=item_id):
                 entry = self._items.delete(item_id)
-                session.forget(entry.turn or entry.reply or "")
+                session.forget(entry.line or entry.call or "")
                 self.outbox.put(server_event("conversation.item.deleted", item_id=item_id))
             case ItemTruncate():
                 self._truncate(session, event)
@@ -151,23 +153,23 @@ class RealtimeConnection:
 
     def audio_started(self, reply: str) -> None:
         """The first sample of a reply has left as media."""
-        self._mapper.audio_buffer("started", reply)
+        self._mapper.responses.audio_buffer("started", reply)
 
     def audio_stopped(self, reply: str) -> None:
         """The last sample of a reply has left as media."""
-        self._mapper.audio_buffer("stopped", reply)
+        self._mapper.responses.audio_buffer("stopped", reply)
 
     def _clear_output(self, session: SessionPort) -> None:
-        reply = self._mapper.active_reply
+        reply = self._mapper.responses.active_reply
         if self._sink is not None:
-            heard = self._mapper.heard_reply
+            heard = self._mapper.responses.heard_reply
             if heard is not None:
                 session.truncate(heard, self._sink.played_ms(heard))
                 if self._sink.clear(heard):
-                    self._mapper.audio_buffer("cleared", heard)
+                    self._mapper.responses.audio_buffer("cleared", heard)
         elif reply is not None:
             self.outbox.purge(reply)
-            self.outbox.put(server_event("output_audio_buffer.cleared", response_id=self._mapper.active_response))
+            self._mapper.responses.audio_buffer("cleared", reply)
 
     def _append(self, session: SessionPort, encoded: str) -> None:
         try:
@@ -197,37 +199,33 @@ class RealtimeConnection:
         self.outbox.put(server_event("session.updated", session=self.config.resource()))
 
     def _create_item(self, session: SessionPort, event: ItemCreate) -> None:
-        text = user_text(event.item)
-        if event.previous_item_id not in (None, self._items.last_id):
-            raise ProtocolError(
-                "invalid_value", "Items can only be added at the end of the conversation.", param="previous_item_id"
-            )
-        item_id = event.item.get("id") or new_id("item")
-        if not isinstance(item_id, str) or len(item_id) > 100:
-            raise ProtocolError("invalid_type", "An item's id is a string of up to 100 characters.", param="item.id")
-        item = {
-            "id": item_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_text", "text": text}],
-        }
-        entry = Entry(item)
-        previous = self._items.add(entry)
+        new = read_item(event.item)
+        entry = Entry(new.resource, call=new.call.id if new.call else None)
+        previous = self._items.add(entry, after=event.previous_item_id)
+        try:
+            self._tell(session, new, entry)
+        except VoiceboxError:
+            self._items.delete(new.id)
+            raise
         for kind in ("added", "done"):
             self.outbox.put(
-                server_event(f"conversation.item.{kind}", previous_item_id=previous, item=self._items.copy(item_id))
+                server_event(f"conversation.item.{kind}", previous_item_id=previous, item=self._items.copy(new.id))
             )
-        self._mapper.typing = True
-        try:
-            entry.turn = session.add_user_text(text)
-            self._mapper.typed(entry.turn, item_id)
-        except VoiceboxError:
-            self._items.delete(item_id)
-            raise
-        finally:
-            self._mapper.typing = False
+
+    def _tell(self, session: SessionPort, new: NewItem, entry: Entry) -> None:
+        """The session is to know of an item of the client."""
+        if new.call is not None:
+            session.add_tool_call(new.call)
+        elif new.result_of is not None:
+            session.add_tool_result(new.result_of, new.text)
+        elif new.role is not None:
+            last = self._items.last_id == new.id
+            line = session.add_text(new.role, new.text, after=None if last else self._items.line_before(new.id))
+            if new.role == "assistant":
+                entry.reply = line
+            else:
+                entry.turn = line
+                self._mapper.typed(line, new.id)
 
     def _truncate(self, session: SessionPort, event: ItemTruncate) -> None:
         entry = self._items.get(event.item_id)
@@ -254,34 +252,57 @@ class RealtimeConnection:
     def _create_response(self, session: SessionPort, wish: ResponsePatch) -> None:
         if self.config.kind == "transcription":
             raise ProtocolError("invalid_value", "A transcription session gives no responses.", param="type")
-        active = self._mapper.active_response
-        if active is not None:
+        aside = wish.conversation == "none"
+        active = self._mapper.responses.active_response
+        if active is not None and not aside:
             raise ProtocolError("conversation_already_has_active_response", f"Response {active} is still in progress.")
-        if wish.conversation not in (None, "auto"):
+        if wish.input is not None and not aside:
             raise ProtocolError(
                 "unsupported_parameter",
-                "Replies outside the conversation are not supported.",
-                param="response.conversation",
+                "A response's own input is for replies outside of the conversation (conversation 'none').",
+                param="response.input",
             )
-        for name in ("input", "tools"):
-            if getattr(wish, name):
-                raise ProtocolError(
-                    "unsupported_parameter", f"A response's own {name} is not supported.", param=f"response.{name}"
-                )
-        if wish.output_modalities and wish.output_modalities[0] != self.config.modality:
-            raise ProtocolError(
-                "unsupported_parameter",
-                "A response's own modality is not supported; change the session's.",
-                param="response.output_modalities",
-            )
-        self._mapper.expect_response(wish.metadata)
-        session.request_reply(wish.instructions or "")
+        wished = self._wish(wish)
+        session.reply_aside(wished) if aside else session.request_reply(wished)
+
+    def _wish(self, patch: ResponsePatch) -> ReplyWish:
+        output = patch.audio.output if patch.audio is not None else None
+        given = patch.model_fields_set
+        voice = self.config.find(output.voice) if output is not None and output.voice is not None else None
+        tools = None
+        if patch.tools is not None:
+            tools = read_tools(patch.tools, patch.tool_choice, "response")
+        elif patch.tool_choice is not None:
+            tools = read_tools(self.config.declared, patch.tool_choice, "response")
+        limit = patch.max_output_tokens if isinstance(patch.max_output_tokens, int) else None
+        wished = Wished(
+            patch.metadata,
+            output.format.type if output is not None and output.format is not None else None,
+            voice,
+            output.speed if output is not None else None,
+            limit,
+        )
+        return ReplyWish(
+            instructions=(patch.instructions or "") if "instructions" in given else None,
+            speak=patch.output_modalities[0] == "audio" if patch.output_modalities else None,
+            voice=voice,
+            speed=wished.speed,
+            tools=tools,
+            max_tokens=limit,
+            messages=None if patch.input is None else read_input(patch.input, self._items),
+            tag=wished,
+        )
 
     def _cancel(self, session: SessionPort, response_id: str | None) -> None:
-        active = self._mapper.active_response
+        aside = self._mapper.responses.aside_of(response_id) if response_id is not None else None
+        if aside is not None:
+            self.outbox.purge(aside)
+            session.cancel_aside(aside)
+            return
+        active = self._mapper.responses.active_response
         if active is None or (response_id is not None and response_id != active):
             raise ProtocolError("response_cancel_not_active", "Cancellation failed: no active response found.")
-        reply = self._mapper.active_reply
+        reply = self._mapper.responses.active_reply
         if reply is not None:
             self.outbox.purge(reply)
         if not session.cancel_reply():

@@ -9,19 +9,28 @@ from typing import Any
 
 from voicebox.transports.realtime.protocol import ProtocolError
 
-__all__ = ["Entry", "Items", "user_text"]
+__all__ = ["ROOT", "Entry", "Items"]
+
+ROOT = "root"
+"""In place of an item's id: before all items."""
 
 _MAX_ITEMS = 1_000
 
 
 @dataclass
 class Entry:
-    """An item and what it stands for: a turn of the caller or a reply."""
+    """An item and what it stands for: a turn of the caller, a reply, a line that the client added, or a tool's call."""
 
     item: dict[str, Any]
     turn: str | None = None
     reply: str | None = None
+    call: str | None = None
     sent_ms: float = 0.0
+
+    @property
+    def line(self) -> str | None:
+        """The id of its line in the history."""
+        return self.turn or self.reply
 
 
 class Items:
@@ -35,20 +44,42 @@ class Items:
         """The newest item's id."""
         return next(reversed(self._entries), None)
 
-    def add(self, entry: Entry) -> str | None:
-        """Append an item; returns the id of the one before it.
+    def add(self, entry: Entry, *, after: str | None = None) -> str | None:
+        """Put an item behind another one, at the front (`ROOT`), or at the end; returns the id of the one before it.
 
         Raises:
-            ProtocolError: the id exists.
+            ProtocolError: the id exists, or there is no item of the id `after`.
         """
         item_id = entry.item["id"]
         if item_id in self._entries:
             raise ProtocolError("item_already_exists", f"Item {item_id!r} exists already.", param="item.id")
-        previous = self.last_id
-        self._entries[item_id] = entry
+        if after in (None, self.last_id):
+            previous = self.last_id
+            self._entries[item_id] = entry
+        else:
+            previous = None if after == ROOT else self._known(after)
+            ids = list(self._entries)
+            behind = ids[ids.index(previous) + 1 :] if previous is not None else ids
+            self._entries[item_id] = entry
+            for id in behind:
+                self._entries.move_to_end(id)
         while len(self._entries) > _MAX_ITEMS:
             self._entries.popitem(last=False)
         return previous
+
+    def _known(self, item_id: str | None) -> str:
+        if item_id is None or item_id not in self._entries:
+            raise ProtocolError("item_not_found", f"There is no item {str(item_id)[:100]!r}.", param="previous_item_id")
+        return item_id
+
+    def line_before(self, item_id: str) -> str:
+        """The id of the line in the history that the item's would follow; empty if it would be the first."""
+        line = ""
+        for id, entry in self._entries.items():
+            if id == item_id:
+                break
+            line = entry.line or line
+        return line
 
     def get(self, item_id: str) -> Entry:
         """An item.
@@ -70,35 +101,3 @@ class Items:
     def copy(self, item_id: str) -> dict[str, Any]:
         """A snapshot of an item for an event; raises as `get` does."""
         return copy.deepcopy(self.get(item_id).item)
-
-
-def user_text(item: dict[str, Any]) -> str:
-    """The words of a user message that a client wants to add.
-
-    Raises:
-        ProtocolError: anything but a user message of `input_text` parts.
-    """
-    if item.get("type") != "message":
-        raise ProtocolError(
-            "invalid_value", f"Items of type {item.get('type')!r} are not supported.", param="item.type"
-        )
-    if item.get("role") != "user":
-        raise ProtocolError(
-            "invalid_value", f"Only messages of the user can be added, not of {item.get('role')!r}.", param="item.role"
-        )
-    content = item.get("content")
-    if not isinstance(content, list) or not content:
-        raise ProtocolError("invalid_value", "The content must be a list of parts.", param="item.content")
-    words = []
-    for at, part in enumerate(content):
-        if not isinstance(part, dict) or part.get("type") != "input_text":
-            raise ProtocolError(
-                "invalid_value", "Only 'input_text' parts are supported.", param=f"item.content[{at}].type"
-            )
-        if not isinstance(part.get("text"), str):
-            raise ProtocolError("invalid_type", "The text must be a string.", param=f"item.content[{at}].text")
-        words.append(part["text"])
-    text = " ".join(words).strip()
-    if not text:
-        raise ProtocolError("invalid_value", "The text is empty.", param="item.content")
-    return text

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicebox.audio.formats import PCM16_24K, PCMA_8K, PCMU_8K, AudioFormat
-from voicebox.conversation.ports import SessionOptions
+from voicebox.conversation.ports import NO_TOOLS, SessionOptions, Tools
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.transports.realtime.protocol import ProtocolError, new_id
-from voicebox.transports.realtime.session_patch import InputPatch, SemanticVad, ServerVad, SessionPatch
+from voicebox.transports.realtime.session_patch import (
+    FunctionChoice,
+    FunctionTool,
+    InputPatch,
+    SemanticVad,
+    ServerVad,
+    SessionPatch,
+)
+from voicebox.transports.realtime.tools_config import choice_resource, read_tools, tools_resource
 
 __all__ = ["SessionConfig"]
 
@@ -45,9 +53,12 @@ class SessionConfig:
         )
     )
     skills: tuple[str, ...] | None = None
+    tools: Tools = NO_TOOLS
+    max_tokens: int | None = None
     vad_threshold: float = 0.5
     find_voice: Callable[[str], str] | None = None
     id: str = field(default_factory=lambda: new_id("sess"))
+    declared: list[FunctionTool] = field(default_factory=list)
 
     @property
     def input_format(self) -> AudioFormat:
@@ -58,6 +69,20 @@ class SessionConfig:
     def output_format(self) -> AudioFormat:
         """How reply audio is written."""
         return _FORMATS[self.output_type]
+
+    def format_of(self, kind: str | None) -> AudioFormat:
+        """How reply audio of this type is written; None: of the session's."""
+        return _FORMATS[kind or self.output_type]
+
+    def output(
+        self, *, kind: str | None = None, voice: str | None = None, speed: float | None = None
+    ) -> dict[str, Any]:
+        """The output's audio as clients see it, with a reply's own settings in place of the session's."""
+        return {
+            "format": _format_resource(kind or self.output_type),
+            "voice": voice or self.voice,
+            "speed": self.speed if speed is None else speed,
+        }
 
     def apply(self, patch: SessionPatch) -> None:
         """Change what the patch gives; all of it or nothing.
@@ -71,13 +96,13 @@ class SessionConfig:
                 f"This is a {self.kind} session; connect with ?intent=transcription for one that only transcribes.",
                 param="session.type",
             )
-        if patch.tools:
-            raise ProtocolError(
-                "unsupported_parameter", "Tools of the client are not supported.", param="session.tools"
-            )
+        tools = self._tools(patch)
         output = patch.audio.output if patch.audio is not None else None
-        voice = self._voice(output.voice) if output is not None else self.voice
+        voice = self.find(output.voice) if output is not None and output.voice is not None else self.voice
         given = patch.model_fields_set
+        self.tools, self.declared = tools
+        if patch.max_output_tokens is not None:
+            self.max_tokens = None if patch.max_output_tokens == "inf" else patch.max_output_tokens
         if patch.model:
             self.model = patch.model
         if "instructions" in given:
@@ -93,10 +118,26 @@ class SessionConfig:
             self.speed = self.speed if output.speed is None else output.speed
             self.output_type = self.output_type if output.format is None else output.format.type
 
-    def _voice(self, asked: str | dict[str, Any] | None) -> str:
-        """The voice that will speak. A custom voice, as the protocol has them, is an object with its name as `id`."""
+    def _tools(self, patch: SessionPatch) -> tuple[Tools, list[FunctionTool]]:
+        """The tools with the patch applied, and as they were declared; a new list resets the choice of one that is
+        not in it."""
+        declared = self.declared if patch.tools is None else patch.tools
+        choice = patch.tool_choice
+        if choice is None:
+            kept = self.tools.choice
+            name = kept.name if kept.name in {tool.name for tool in declared} else None
+            choice = FunctionChoice(type="function", name=name) if name else "auto" if kept.name else kept.mode
+            choice = "auto" if choice == "required" and not declared else choice
+        return read_tools(declared, choice, "session"), declared
+
+    def find(self, asked: str | dict[str, Any]) -> str:
+        """The voice that will speak. A custom voice, as the protocol has them, is an object with its name as `id`.
+
+        Raises:
+            ProtocolError: there is no such voice.
+        """
         name = asked.get("id") if isinstance(asked, dict) else asked
-        if asked is None or self.find_voice is None:
+        if self.find_voice is None:
             return self.voice
         param = "session.audio.output.voice"
         if not isinstance(name, str):
@@ -135,11 +176,11 @@ class SessionConfig:
             "output_modalities": [self.modality],
             "audio": {
                 "input": self._input(),
-                "output": {"format": _format_resource(self.output_type), "voice": self.voice, "speed": self.speed},
+                "output": self.output(),
             },
-            "tools": [],
-            "tool_choice": "auto",
-            "max_output_tokens": "inf",
+            "tools": tools_resource(self.tools),
+            "tool_choice": choice_resource(self.tools.choice),
+            "max_output_tokens": "inf" if self.max_tokens is None else self.max_tokens,
             "tracing": None,
             "voicebox": {"skills": None if self.skills is None else list(self.skills)},
         }
@@ -175,7 +216,10 @@ class SessionConfig:
             instructions=self.instructions,
             voice=self.voice if self.find_voice is not None else "",
             speed=self.speed,
-            skills=self.skills,
+            # What a client declares is what the assistant can do, unless it asks for skills of the server besides.
+            skills=() if self.tools.tools and self.skills is None else self.skills,
+            tools=self.tools,
+            max_tokens=self.max_tokens,
         )
 
 

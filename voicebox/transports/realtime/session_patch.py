@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FormatPatch", "InputPatch", "OutputPatch", "ResponsePatch", "SemanticVad", "ServerVad", "SessionPatch"]
+__all__ = [
+    "Choice",
+    "FormatPatch",
+    "FunctionChoice",
+    "FunctionTool",
+    "InputPatch",
+    "OutputPatch",
+    "ResponsePatch",
+    "SemanticVad",
+    "ServerVad",
+    "SessionPatch",
+]
 
 
 class _Patch(BaseModel):
@@ -92,6 +103,27 @@ Modalities = Annotated[list[Literal["audio", "text"]], Field(min_length=1, max_l
 MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 
 
+class FunctionTool(_Patch):
+    """A function of the client: `parameters` is the JSON Schema of its arguments."""
+
+    type: Literal["function"]
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
+    description: Annotated[str, Field(max_length=4_096)] | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionChoice(_Patch):
+    """This function, whatever was said."""
+
+    type: Literal["function"]
+    name: str
+
+
+ToolList = Annotated[list[FunctionTool], Field(max_length=64)]
+Choice = Literal["auto", "none", "required"] | FunctionChoice
+
+
 class VoiceboxPatch(_Patch):
     """Our own extension: which skills are on in this session (null: all that the server has)."""
 
@@ -106,8 +138,8 @@ class SessionPatch(_Patch):
     instructions: Annotated[str, Field(max_length=32_768)] | None = None
     output_modalities: Modalities | None = None
     audio: AudioPatch | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: ToolList | None = None
+    tool_choice: Choice | None = None
     max_output_tokens: MaxTokens | None = None
     voicebox: VoiceboxPatch | None = None
     id: str | None = None
@@ -128,10 +160,10 @@ class ResponsePatch(_Patch):
     output_modalities: Modalities | None = None
     audio: ResponseAudioPatch | None = None
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
-    conversation: str | None = None
+    conversation: Literal["auto", "none"] | None = None
     input: list[dict[str, Any]] | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: ToolList | None = None
+    tool_choice: Choice | None = None
     max_output_tokens: MaxTokens | None = None
     parallel_tool_calls: bool | None = None
     prompt: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicebox.conversation.events import ReplyDone
+from voicebox.conversation.events import ReplyDone, Tokens
 
 __all__ = ["content_part", "status_details", "usage"]
 
@@ -20,6 +20,8 @@ def status_details(event: ReplyDone) -> dict[str, Any] | None:
     """Why a response ended; None where it was completed."""
     if event.status == "completed":
         return None
+    if event.status == "incomplete":
+        return {"type": "incomplete", "reason": "max_output_tokens"}
     if event.status == "cancelled":
         by_client = event.reason in ("client_cancelled", "cancelled")
         return {"type": "cancelled", "reason": "client_cancelled" if by_client else "turn_detected"}
@@ -29,16 +31,23 @@ def status_details(event: ReplyDone) -> dict[str, Any] | None:
     }
 
 
-def usage(input_s: float, output_s: float) -> dict[str, Any]:
-    """What a response took and gave, in the protocol's unit: a token is 100 ms of input, 50 ms of output.
+def usage(input_s: float, output_s: float, tokens: Tokens | None) -> dict[str, Any]:
+    """What a response took and gave, in the protocol's unit: a token is 100 ms of input audio, 50 ms of output audio.
 
-    No text is billed here, so that text tokens are 0.
+    Text tokens are those that a model read and wrote; a skill's answer has none.
     """
     heard, spoken = round(input_s * _INPUT_TOKENS_PER_S), round(output_s * _OUTPUT_TOKENS_PER_S)
+    read, cached, written = (tokens.read, tokens.cached, tokens.written) if tokens else (0, 0, 0)
     return {
-        "total_tokens": heard + spoken,
-        "input_tokens": heard,
-        "output_tokens": spoken,
-        "input_token_details": {"audio_tokens": heard, "text_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
-        "output_token_details": {"audio_tokens": spoken, "text_tokens": 0},
+        "total_tokens": heard + read + spoken + written,
+        "input_tokens": heard + read,
+        "output_tokens": spoken + written,
+        "input_token_details": {
+            "audio_tokens": heard,
+            "text_tokens": read,
+            "image_tokens": 0,
+            "cached_tokens": cached,
+            "cached_tokens_details": {"audio_tokens": 0, "text_tokens": cached, "image_tokens": 0},
+        },
+        "output_token_details": {"audio_tokens": spoken, "text_tokens": written},
     }
