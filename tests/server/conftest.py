@@ -15,7 +15,7 @@ from voicebox.server.lifecycle import running
 
 @pytest.fixture
 def start(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Start a server with scripted sessions on a free port; keywords are settings of `server`."""
+    """Start a server with scripted sessions on a free port; keywords are settings, by default of `server`."""
     monkeypatch.chdir(tmp_path)
 
     @asynccontextmanager
@@ -27,7 +27,8 @@ def start(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Start:
         **server: Any,
     ) -> AsyncIterator[Running]:
         engines = engines or ScriptedEngines()
-        settings = load_settings(flags={"server.port": 0, **{f"server.{key}": value for key, value in server.items()}})
+        flags = {key if "." in key else f"server.{key}": value for key, value in server.items()}
+        settings = load_settings(flags={"server.port": 0, **flags})
         app = create_app(
             settings,
             engines.session,

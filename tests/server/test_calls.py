@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.scripted import ScriptedEngines, tone
 from tests.server.running_server import Start
-from tests.transports.webrtc.caller import RATE, RtcCaller
+from tests.transports.webrtc.caller import RATE, Network, RtcCaller
 
 
 def _speech() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -47,6 +47,35 @@ async def test_a_spoken_turn(start: Start) -> None:
             await caller.hang_up()
         await asyncio.wait_for(server.app.admission.wait_idle(), 5)
         assert engines.sessions[0].closed == 1
+
+
+async def test_the_answer_asks_for_redundancy_and_offers_what_can_be_decoded(start: Start) -> None:
+    async with start() as server:
+        caller = RtcCaller(_speech())
+        try:
+            answer = (await caller.dial(server.url)).text
+            assert "useinbandfec=1" in answer
+            assert "G722" not in answer
+            assert answer.count("\r\n") == answer.count("\n")
+            stats = await caller.until("voicebox.connection")
+            assert stats["lost"] == 0
+        finally:
+            await caller.hang_up()
+
+
+async def test_a_line_that_goes_dead_ends_the_call(start: Start) -> None:
+    network = Network()
+    async with start(**{"webrtc.silence_s": 1.0}) as server:
+        caller = RtcCaller(_speech(), network)
+        try:
+            await caller.dial(server.url)
+            await caller.until("voicebox.connection")
+            await asyncio.sleep(0.5)
+            assert server.app.admission.active == 1
+            network.cut = True
+            await asyncio.wait_for(server.app.admission.wait_idle(), 10)
+        finally:
+            await caller.hang_up()
 
 
 async def test_a_caller_who_vanishes_is_noticed(start: Start) -> None:

@@ -163,7 +163,7 @@ def test_a_failed_reply_says_so(wire: Wire) -> None:
 def test_noise_ends_what_began(wire: Wire) -> None:
     for reason in ("no_speech", "echo", "backchannel"):
         wire.connection.emit(SpeechStarted("t", 100))
-        wire.connection.emit(TurnDropped("t", reason))  # type: ignore[arg-type]
+        wire.connection.emit(TurnDropped("t", reason))
         assert names(wire.new()) == [
             "input_audio_buffer.speech_started",
             "input_audio_buffer.speech_stopped",

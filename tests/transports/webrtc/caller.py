@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from fractions import Fraction
+from random import Random
 from typing import Any
 
 import httpx
@@ -43,10 +45,37 @@ class Microphone(MediaStreamTrack):
         return frame
 
 
+@dataclass
+class Network:
+    """What happens to the caller's packets: a share is lost, each takes up to `jitter_s` longer; `cut` loses all."""
+
+    lost: float = 0.0
+    jitter_s: float = 0.0
+    cut: bool = False
+    seed: int = 1
+
+    def disturb(self, transport: Any) -> None:
+        send, chance, loop = transport._send_rtp, Random(self.seed), asyncio.get_running_loop()
+        under_way: set[asyncio.Task[None]] = set()
+
+        def now(data: bytes) -> None:
+            task = loop.create_task(send(data))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+        async def later(data: bytes) -> None:
+            if not self.cut and chance.random() >= self.lost:
+                loop.call_later(chance.uniform(0.0, self.jitter_s), now, data)
+
+        transport._send_rtp = later
+
+
 class RtcCaller:
     """One call."""
 
-    def __init__(self, audio: NDArray[np.float32]) -> None:
+    def __init__(self, audio: NDArray[np.float32], network: Network | None = None) -> None:
+        self.network = network
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.events: list[dict[str, Any]] = []
         self.heard: list[NDArray[np.float32]] = []
@@ -69,6 +98,8 @@ class RtcCaller:
         if response.status_code == 201:
             self.location = f"{url}{response.headers['location']}"
             await self.peer.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+            if self.network is not None:
+                self.network.disturb(self.peer.getSenders()[0].transport)
         return response
 
     def send(self, kind: str, **fields: Any) -> None:

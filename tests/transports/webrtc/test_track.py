@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame, Packet
 from numpy.typing import NDArray
 
+from voicebox.transports.webrtc.opus import OpusDecoder
 from voicebox.transports.webrtc.track import ReplyTrack
 
 RATE = 48_000
@@ -29,8 +31,9 @@ class Far:
         self.now += seconds
 
     async def frames(self, count: int) -> NDArray[np.float32]:
-        frames = [(await self.track.recv()).to_ndarray()[0] for _ in range(count)]
-        return np.concatenate(frames).astype(np.float32) / 32767
+        frames = [await self.track.recv() for _ in range(count)]
+        pcm = np.concatenate([frame.to_ndarray()[0] for frame in frames if isinstance(frame, AudioFrame)])
+        return (pcm / 32767).astype(np.float32)
 
 
 def tone(seconds: float) -> NDArray[np.float32]:
@@ -83,6 +86,20 @@ async def test_a_voice_of_another_rate_is_resampled() -> None:
     far.track.end("r")
     heard = await far.frames(8)
     assert abs(np.flatnonzero(np.abs(heard) > 0.01)[-1] - 4_800) < 60
+
+
+async def test_packets_of_opus_instead_of_frames() -> None:
+    far = Far()
+    far.track.write_opus()
+    far.track.add("r", tone(0.2), RATE)
+    decoder = OpusDecoder(48_000)
+    heard = []
+    for number in range(10):
+        packet = await far.track.recv()
+        assert isinstance(packet, Packet)
+        assert packet.pts == number * 960
+        heard.append(decoder.decode(bytes(packet)))
+    assert 0.2 < float(np.std(np.concatenate(heard)[2_000:])) < 0.5
 
 
 async def test_a_track_that_was_stopped_gives_nothing() -> None:

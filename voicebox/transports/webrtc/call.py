@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,27 +16,33 @@ from aiortc import (
     RTCDataChannel,
     RTCIceServer,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from numpy.typing import NDArray
 
-from voicebox.audio.resample import Resampler
 from voicebox.conversation.events import SessionEvent
 from voicebox.conversation.ports import SessionPort
 from voicebox.errors import VoiceboxError
 from voicebox.transports.realtime.connection import RealtimeConnection
-from voicebox.transports.realtime.protocol import ProtocolError, new_id, parse
+from voicebox.transports.realtime.protocol import ProtocolError, new_id, parse, server_event
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.websocket import SessionFactory
+from voicebox.transports.webrtc.receiver import AudioReceiver, ReceiverStats, receive_with
 from voicebox.transports.webrtc.track import ReplyTrack
 
-__all__ = ["CallSettings", "OfferError", "WebrtcCall"]
+__all__ = ["CallSettings", "OfferError", "WebrtcCall", "with_fec"]
 
 _log = logging.getLogger(__name__)
 
 _CHANNEL = "oai-events"
-_HEARD_RATE = 16_000
+_STATS_S = 5.0
+"""How often the client is told how its voice comes in."""
+_OPUS_MAP = re.compile(r"^a=rtpmap:(\d+) opus/48000[^\r\n]*", re.I | re.M)
+_NAMES = ("audio/opus", "audio/PCMU", "audio/PCMA")
+"""What can be decoded here, the best first."""
 
 
 class OfferError(VoiceboxError):
@@ -89,7 +96,7 @@ class WebrtcCall:
         self._session: SessionPort | None = None
         self._over = asyncio.Event()
         self._connected = asyncio.Event()
-        self._heard_s = 0.0
+        self._receiver = AudioReceiver(self._heard, asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._peer.on("connectionstatechange", self._state_changed)
         self._peer.on("track", self._track_came)
@@ -102,10 +109,13 @@ class WebrtcCall:
             OfferError: it is no offer with audio.
         """
         try:
+            # Before the offer is read: what is offered is matched with what is here.
+            audio = self._peer.addTransceiver(self._track)
+            audio.setCodecPreferences(_codecs())
+            receive_with(audio.receiver, self._receiver.take)
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            if not any(each.kind == "audio" for each in self._peer.getTransceivers()):
+            if audio.mid is None:
                 raise OfferError("The offer has no audio", cure="Add a microphone track, or an audio transceiver.")
-            self._peer.addTrack(self._track)
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except OfferError:
             await self._peer.close()
@@ -114,7 +124,9 @@ class WebrtcCall:
             await self._peer.close()
             _log.debug("an offer was refused", exc_info=True)
             raise OfferError(f"The SDP offer cannot be used: {type(error).__name__}: {error}"[:300]) from None
-        return str(self._peer.localDescription.sdp)
+        if _OPUS_MAP.search(sdp := self._peer.localDescription.sdp):
+            self._track.write_opus()
+        return with_fec(sdp)
 
     async def run(self) -> None:
         """Hold the call until either side ends it, or nothing is heard of the caller any more."""
@@ -134,6 +146,11 @@ class WebrtcCall:
         """End the call soon. Idempotent."""
         self._over.set()
 
+    @property
+    def stats(self) -> ReceiverStats:
+        """How the caller's voice comes in."""
+        return self._receiver.stats
+
     async def reply_over(self) -> None:
         """Until no reply is in progress."""
         await self._connection.reply_over()
@@ -141,6 +158,7 @@ class WebrtcCall:
     async def close(self) -> None:
         """Close the connection and end its tasks. Idempotent."""
         self._over.set()
+        self._receiver.close()
         self._track.stop()
         tasks = list(self._tasks)
         for task in tasks:
@@ -155,14 +173,15 @@ class WebrtcCall:
         if not self._connected.is_set():
             _log.info("call %s was not connected in time", self.id)
             return
-        self._heard_s = loop.time()
+        connected_s = loop.time()
         while not self._over.is_set():
-            left_s = self._heard_s + self._settings.silence_s - loop.time()
+            self._connection.outbox.put(server_event("voicebox.connection", **asdict(self._receiver.stats)))
+            left_s = max(self._receiver.last_s, connected_s) + self._settings.silence_s - loop.time()
             if left_s <= 0:
                 _log.info("call %s: no audio for %g s, it is over", self.id, self._settings.silence_s)
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), left_s)
+                await asyncio.wait_for(self._over.wait(), min(left_s, _STATS_S))
 
     # The session's side
 
@@ -191,7 +210,7 @@ class WebrtcCall:
 
     def _track_came(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":
-            self._spawn(self._hear(track))
+            self._spawn(self._until_the_end(track))
 
     def _channel_came(self, channel: RTCDataChannel) -> None:
         if channel.label == _CHANNEL:
@@ -215,17 +234,15 @@ class WebrtcCall:
             channel.send(text)
         self._over.set()
 
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        loop, resampler, rate = asyncio.get_running_loop(), None, 0
+    def _heard(self, audio: NDArray[np.float32]) -> None:
+        if self._session is not None:
+            self._connection.hear(audio)
+
+    async def _until_the_end(self, track: MediaStreamTrack) -> None:
+        """The track gives no frames, as its packets go elsewhere; it ends with the far end's goodbye."""
         with suppress(MediaStreamError):
             while True:
-                frame: Any = await track.recv()
-                self._heard_s = loop.time()
-                if resampler is None or rate != frame.sample_rate:
-                    rate = frame.sample_rate
-                    resampler = Resampler(rate, _HEARD_RATE)
-                if self._session is not None:
-                    self._connection.hear(resampler.process(_mono(frame)))
+                await track.recv()
         self._over.set()
 
     def _spawn(self, work: Any) -> None:
@@ -234,11 +251,15 @@ class WebrtcCall:
         task.add_done_callback(self._tasks.discard)
 
 
-def _mono(frame: Any) -> NDArray[np.float32]:
-    """A decoded frame (packed 16-bit) as float32 mono."""
-    channels = len(frame.layout.channels)
-    samples = frame.to_ndarray().reshape(-1, channels).astype(np.float32)
-    return np.asarray(samples.mean(axis=1) / np.float32(32768), np.float32)
+def _codecs() -> list[RTCRtpCodecCapability]:
+    known = RTCRtpReceiver.getCapabilities("audio")
+    assert known is not None
+    return [codec for name in _NAMES for codec in known.codecs if codec.mimeType == name]
+
+
+def with_fec(sdp: str) -> str:
+    """An answer that asks the far end to put redundancy into its Opus (RFC 7587); aiortc's says nothing of it."""
+    return _OPUS_MAP.sub(lambda found: f"{found[0]}\r\na=fmtp:{found[1]} minptime=10;useinbandfec=1", sdp)
 
 
 def _ice(settings: CallSettings) -> list[RTCIceServer]:

@@ -9,10 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame
+from av import AudioFrame, Packet
+from av.stream import Stream
 from numpy.typing import NDArray
 
 from voicebox.audio.resample import Resampler
+from voicebox.transports.webrtc.opus import OpusEncoder
 
 __all__ = ["ReplyTrack"]
 
@@ -55,6 +57,7 @@ class ReplyTrack(MediaStreamTrack):
         self._resampler: tuple[str, int, Resampler] | None = None
         self._sent: dict[str, int] = {}
         self._complete: set[str] = set()
+        self._encoder: OpusEncoder | None = None
 
     def add(self, reply: str, audio: NDArray[np.float32], rate: int) -> None:
         """The next audio of a reply: float32 mono, shape `(samples,)`, at `rate` Hz."""
@@ -84,7 +87,11 @@ class ReplyTrack(MediaStreamTrack):
         """How much of a reply was heard."""
         return max(0, round(1000 * (self._sent.get(reply, 0) / RATE - _FAR_BUFFER_S)))
 
-    async def recv(self) -> AudioFrame:
+    def write_opus(self) -> None:
+        """Give packets of Opus from now on, with FEC, instead of frames for aiortc's encoder, which has none."""
+        self._encoder = OpusEncoder(RATE)
+
+    async def recv(self) -> AudioFrame | Packet[Stream]:
         """The next frame, when it is due; silence where there is nothing to say."""
         if self.readyState != "live":
             raise MediaStreamError
@@ -93,14 +100,20 @@ class ReplyTrack(MediaStreamTrack):
         wait_s = self._began_s + self._frames * _FRAME_S - self._clock()
         if wait_s > 0:
             await self._sleep(wait_s)  # type: ignore[misc]
-        frame = AudioFrame.from_ndarray(self._take(), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        frame.pts = self._frames * _FRAME
-        frame.time_base = Fraction(1, RATE)
+        audio = self._take()
+        piece: AudioFrame | Packet[Stream]
+        if self._encoder is not None:
+            piece = Packet(self._encoder.encode(audio))
+        else:
+            pcm = np.round(np.clip(audio, -1.0, 1.0) * 32767).astype(np.int16)[np.newaxis]
+            piece = AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            piece.sample_rate = RATE
+        piece.pts = self._frames * _FRAME
+        piece.time_base = Fraction(1, RATE)
         self._frames += 1
-        return frame
+        return piece
 
-    def _take(self) -> NDArray[np.int16]:
+    def _take(self) -> NDArray[np.float32]:
         out = np.zeros(_FRAME, np.float32)
         at, replies = 0, []
         while self._queue and at < _FRAME:
@@ -120,7 +133,7 @@ class ReplyTrack(MediaStreamTrack):
             self._tell_played(reply, self.played_ms(reply))
             if reply in self._complete and not any(name == reply for name, _ in self._queue):
                 self._over(reply)
-        return np.round(np.clip(out, -1.0, 1.0) * 32767).astype(np.int16)[np.newaxis]
+        return out
 
     def _over(self, reply: str) -> None:
         self._complete.discard(reply)
