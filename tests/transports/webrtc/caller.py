@@ -29,14 +29,15 @@ class Microphone(MediaStreamTrack):
         super().__init__()
         self._audio = np.pad(audio, (0, -len(audio) % FRAME))
         self._at = 0
-        self._began: float | None = None
+        self.began: float | None = None
 
     async def recv(self) -> AudioFrame:
         if self.readyState != "live":
             raise MediaStreamError
         loop = asyncio.get_running_loop()
-        self._began = self._began or loop.time()
-        await asyncio.sleep(max(0.0, self._began + self._at * 0.02 - loop.time()))
+        self.began = self.began or loop.time()
+        # A frame can leave when its last sample was spoken.
+        await asyncio.sleep(max(0.0, self.began + (self._at + 1) * 0.02 - loop.time()))
         piece = self._audio[self._at * FRAME : (self._at + 1) * FRAME]
         samples = piece if len(piece) else np.zeros(FRAME, np.float32)
         frame = AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[np.newaxis], format="s16", layout="mono")
@@ -83,7 +84,8 @@ class RtcCaller:
         self._came = asyncio.Event()
         self.channel = self.peer.createDataChannel("oai-events")
         self.channel.on("message", self._message)
-        self.peer.addTrack(Microphone(audio))
+        self.microphone = Microphone(audio)
+        self.peer.addTrack(self.microphone)
         self.peer.on("track", self._track)
         self._tasks: list[asyncio.Task[None]] = []
 
