@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -232,16 +231,6 @@ def _refs(value: Any) -> list[str]:
         own = [value["$ref"]] if "$ref" in value else []
         return own + [ref for item in value.values() for ref in _refs(item)]
     return [ref for item in value for ref in _refs(item)] if isinstance(value, list) else []
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(["openssl", *words.split(), *names, *files], check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
 
 
 async def test_tls(start: Start, certificate: tuple[Path, Path]) -> None:

@@ -1,0 +1,43 @@
+"""Runs the Node.js programs of tests/clients: unmodified third-party clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLIENTS = Path(__file__).parent / "clients"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def need_node() -> None:
+    """Skip where the clients are not installed: `make test` installs them where Node.js is there."""
+    if shutil.which("node") is None:
+        pytest.skip("Node.js is not installed")
+    if not (CLIENTS / "node_modules").is_dir():
+        pytest.skip("the clients are not installed: npm ci --prefix tests/clients")
+
+
+async def run_node(program: str, *args: str, within_s: float = 90.0, **environment: str) -> Any:
+    """What a program prints, as JSON."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        str(CLIENTS / program),
+        *args,
+        env={**os.environ, "OPENAI_AGENTS_DISABLE_TRACING": "1", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), within_s)
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+        pytest.fail(f"{program} did not end in {within_s:g} s")
+    assert process.returncode == 0, err.decode()[-2000:]
+    return json.loads(out.decode().splitlines()[-1])
