@@ -2,7 +2,8 @@
 # Everything that voicebox needs on a fresh Debian or Ubuntu machine, in .venv beside this checkout.
 #
 #   scripts/setup.sh run     what running needs, and the models that talking needs (about 150 MB)
-#   scripts/setup.sh test    that, the test tools, and the small models that the tests use
+#   scripts/setup.sh test    that, the test tools, the small models and, where possible, the JavaScript clients and the
+#                            browser that the tests use
 #   scripts/setup.sh llama   only the environment and llama.cpp (for the container image)
 #
 # Running it again takes seconds: what is there and unchanged is left alone.
@@ -168,6 +169,33 @@ install_packages_of_python() {
   echo "$key" >"$stamp"
 }
 
+# ------------------------------------------------------------------------------------------ clients of other languages
+
+can_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; }; }
+
+# Node.js with the clients of tests/clients, and Chromium. What cannot be had is left out, and its tests are skipped.
+install_clients() {
+  local missing=() stamp=tests/clients/node_modules/.setup key
+  command -v npm >/dev/null || missing+=(nodejs npm)
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
+  if [ ${#missing[@]} != 0 ] && can_install; then
+    (install_packages "${missing[@]}") >/dev/null 2>&1 || say "could not install: ${missing[*]}"
+  fi
+  if ! command -v npm >/dev/null; then
+    say "Node.js is missing: the tests with JavaScript clients are skipped"
+    return
+  fi
+  key=$(hash_of <tests/clients/package-lock.json)
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$key" ]; then
+    say "installing the JavaScript clients that the tests use"
+    if npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error >/dev/null; then
+      echo "$key" >"$stamp"
+    else
+      say "they could not be installed: the tests with them are skipped"
+    fi
+  fi
+}
+
 mkdir -p "$venv"
 exec 9<"$root"
 flock 9 # two at a time would build into each other; the lock ends with this process
@@ -175,6 +203,7 @@ make_venv
 install_llama
 if [ "$mode" != llama ]; then
   install_packages_of_python
+  [ "$mode" != test ] || install_clients
   exec 9<&-
   "$venv/bin/voicebox" models pull --quick "${models[@]}" >/dev/null
 fi

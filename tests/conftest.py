@@ -16,8 +16,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests import frames
 from voicebox.models import store
 from voicebox.models.catalog import catalog
+
+frames.watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at the frames of all tests comes after them."""
+    items.sort(key=lambda item: item.path.name == "test_frames.py")
 
 
 @pytest.fixture(scope="session")

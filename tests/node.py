@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def need_node() -> None:
     """Skip where the clients are not installed: `make test` installs them where Node.js is there."""
-    if shutil.which("node") is None:
-        pytest.skip("Node.js is not installed")
+    node = shutil.which("node")
+    version = "" if node is None else subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    if not version or int(version.removeprefix("v").partition(".")[0]) < 20:
+        pytest.skip(f"Node.js 20 or newer is not installed{version and f' ({version.strip()})'}")
     if not (CLIENTS / "node_modules").is_dir():
         pytest.skip("the clients are not installed: npm ci --prefix tests/clients")
 

@@ -29,7 +29,7 @@ VOICE = "piper-test"
 
 @dataclass
 class FakeTranscriber:
-    """Hears "word1 word2 …", one for each half second of a clip that is not silent."""
+    """Hears "word1 word2 …", one for each half second of a clip that is not silent, and one at least."""
 
     clips: list[Clip] = field(default_factory=list)
     priorities: list[Priority] = field(default_factory=list)
@@ -52,7 +52,7 @@ class FakeTranscriber:
 
     def hear(self, clip: Clip) -> Hypothesis:
         audio_s = len(clip.audio) / SAMPLE_RATE
-        count = int(audio_s * 2) if len(clip.audio) and float(np.abs(clip.audio).max()) > 0.01 else 0
+        count = max(1, int(audio_s * 2)) if len(clip.audio) and float(np.abs(clip.audio).max()) > 0.01 else 0
         names = [f"word{self.said + i + 1}" for i in range(count)]
         self.said += count
         words = tuple(Word(name, i / 2, i / 2 + 0.4) for i, name in enumerate(names)) if clip.word_times else ()
