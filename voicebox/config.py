@@ -70,6 +70,8 @@ class ServerSettings(_Section):
     max_sessions: int = Field(32, ge=1, description="conversations at once; more are told to come back later")
     connects_per_minute: int = Field(300, ge=0, description="calls that one address may begin in a minute; 0: any")
     max_lag_ms: int = Field(400, ge=0, description="lateness of calls from which no more are taken; 0: never refuse")
+    session_max_s: float = Field(3600.0, ge=0, description="longest conversation in seconds; 0: without end")
+    resume_s: float = Field(30.0, ge=0, description="seconds that a session waits for a broken connection; 0: none")
     max_message_bytes: int = Field(16 * 2**20, ge=1024, description="largest WebSocket message")
     max_queue_bytes: int = Field(8 * 2**20, ge=2**16, description="most that waits for one slow reader")
     max_body_bytes: int = Field(1 * 2**20, ge=1024, description="largest HTTP body other than a recording")

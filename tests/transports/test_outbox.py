@@ -1,5 +1,6 @@
 import asyncio
 import json
+from typing import Any
 
 from voicebox.transports.realtime.outbox import Outbox
 
@@ -100,3 +101,44 @@ async def test_drained_waits_for_the_last_event_to_be_handed_over() -> None:
     reading = asyncio.create_task(outbox.get())
     await waiting
     reading.cancel()
+
+
+def texts(box: Outbox, count: int) -> list[str]:
+    async def take() -> list[str]:
+        return [str(json.loads(await box.get() or "null")["event_id"]) for _ in range(count)]
+
+    return asyncio.run(take())
+
+
+def numbered(number: int, size: int = 10) -> dict[str, Any]:
+    return {"type": "x", "event_id": f"e{number}", "data": "x" * size}
+
+
+def test_what_was_sent_after_an_event_is_sent_again_once() -> None:
+    box = Outbox(10_000, kept_bytes=1_000)
+    for number in range(6):
+        box.put(numbered(number))
+    assert texts(box, 4) == ["e0", "e1", "e2", "e3"]
+    assert box.knows("e1")
+    box.resume([numbered(100)], "e1")
+    assert texts(box, 5) == ["e100", "e2", "e3", "e4", "e5"]
+    box.resume([numbered(101)], "e5")
+    assert texts(box, 1) == ["e101"]
+
+
+def test_what_is_kept_is_bounded_and_what_is_purged_is_not_sent_again() -> None:
+    box = Outbox(100_000, kept_bytes=500)
+    for number in range(50):
+        box.put(numbered(number, 50))
+    texts(box, 50)
+    assert box.knows("e49")
+    assert not box.knows("e30")
+    box.put_audio(numbered(60), "r")
+    texts(box, 1)
+    assert box.knows("e60")
+    box.purge("r")
+    assert not box.knows("e60")
+    nothing = Outbox(1_000)
+    nothing.put(numbered(1))
+    texts(nothing, 1)
+    assert not nothing.knows("e1")

@@ -102,6 +102,8 @@ def create_app(
         stopping=admission.wait_stopping,
         stop_grace_s=settings.server.stop_grace_s,
         max_queue_bytes=settings.server.max_queue_bytes,
+        max_s=settings.server.session_max_s,
+        resume_s=settings.server.resume_s,
     )
 
     async def realtime(websocket: WebSocket) -> None:
@@ -111,6 +113,8 @@ def create_app(
             if beta is not None:
                 metrics.refused(beta.code)
                 await refuse(websocket, beta.code, beta.message, CLOSE_BETA)
+                return
+            if await socket.resume(websocket, caller.key):
                 return
             with caller.quotas.session():
                 await _converse(socket, admission, metrics, caller, websocket)
@@ -167,7 +171,7 @@ async def _converse(
     try:
         with admission.session():
             async with asyncio.timeout(left_s if left_s < float("inf") else None):
-                await socket.run(websocket, caller.session)
+                await socket.run(websocket, caller.session, key=caller.key)
     except TimeoutError:
         await refuse(websocket, "quota_exceeded", "The minutes of your key are used up", CLOSE_TOO_SLOW)
     except RefusedError as refusal:

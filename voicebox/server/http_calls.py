@@ -56,6 +56,7 @@ class Calls:
             ice_credential=credential.get_secret_value() if credential is not None else None,
             connect_s=webrtc.connect_s,
             silence_s=webrtc.silence_s,
+            max_s=settings.server.session_max_s,
             max_queue_bytes=settings.server.max_queue_bytes,
         )
         self._grace_s = settings.server.stop_grace_s

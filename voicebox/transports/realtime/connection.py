@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -45,6 +46,8 @@ __all__ = ["RealtimeConnection"]
 
 _log = logging.getLogger(__name__)
 
+_NOTICE_S = 60.0
+
 
 class RealtimeConnection:
     """The protocol's side of one session.
@@ -55,12 +58,15 @@ class RealtimeConnection:
     Args:
         config: what is in effect at the start.
         max_queue_bytes: bound of the outbox.
+        kept_bytes: what it keeps of what was sent, for a connection that breaks.
         sink: takes the replies' audio; None: it goes out as events.
     """
 
-    def __init__(self, config: SessionConfig, *, max_queue_bytes: int, sink: AudioSink | None = None) -> None:
+    def __init__(
+        self, config: SessionConfig, *, max_queue_bytes: int, kept_bytes: int = 0, sink: AudioSink | None = None
+    ) -> None:
         self.config = config
-        self.outbox = Outbox(max_queue_bytes, on_drop=self._audio_dropped)
+        self.outbox = Outbox(max_queue_bytes, on_drop=self._audio_dropped, kept_bytes=kept_bytes)
         self._items = Items()
         self._sink = sink
         self._mapper = EventMapper(config, self._items, self.outbox, self._heard_ms, sink)
@@ -77,6 +83,24 @@ class RealtimeConnection:
         self.outbox.put(server_event("session.created", session=self.config.resource()))
         conversation = {"id": self.config.id.replace("sess", "conv"), "object": "realtime.conversation"}
         self.outbox.put(server_event("conversation.created", conversation=conversation))
+
+    def resume(self, last_event: str | None) -> None:
+        """The client is back on another connection, and has got all up to the event of this id."""
+        created = server_event("session.created", session=self.config.resource())
+        complete = self.outbox.knows(last_event)
+        resumed = server_event("voicebox.session.resumed", session_id=self.config.id, complete=complete)
+        self.outbox.resume((created, resumed), last_event)
+
+    async def expire(self, max_s: float) -> None:
+        """Warn the client a minute before the session is `max_s` old, and return when it is; 0 never does."""
+        if not max_s:
+            await asyncio.get_running_loop().create_future()
+        notice_s = min(max_s, _NOTICE_S)
+        await asyncio.sleep(max_s - notice_s)
+        self.outbox.put(server_event("voicebox.session.expiring", seconds_left=notice_s))
+        await asyncio.sleep(notice_s)
+        message = f"Your session hit the maximum duration of {max_s / 60:g} minutes."
+        self.outbox.put(error_event("session_expired", message))
 
     def attach(self, session: SessionPort) -> None:
         """The session that client events are for."""

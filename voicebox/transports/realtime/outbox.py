@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from voicebox.transports.realtime.protocol import ServerEvent
@@ -17,6 +17,7 @@ __all__ = ["Outbox"]
 class _Frame:
     text: str
     reply: str | None
+    event: str
 
 
 class Outbox:
@@ -29,10 +30,14 @@ class Outbox:
     Args:
         max_bytes: most that may wait, as JSON text.
         on_drop: called once per reply that loses audio.
+        kept_bytes: most that is kept of what was sent, for a client whose connection broke: it may not have come.
     """
 
-    def __init__(self, max_bytes: int, on_drop: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, max_bytes: int, on_drop: Callable[[str], None] = lambda _: None, *, kept_bytes: int = 0) -> None:
         self._max_bytes = max_bytes
+        self._kept_bytes = kept_bytes
+        self._sent: deque[_Frame] = deque()
+        self._sent_bytes = 0
         self._on_drop = on_drop
         self._frames: deque[_Frame] = deque()
         self._bytes = 0
@@ -51,7 +56,7 @@ class Outbox:
 
     def put(self, event: ServerEvent) -> None:
         """Queue an event that must arrive."""
-        self._append(_Frame(_dump(event), None))
+        self._append(_frame(event, None))
         if self._bytes > self._max_bytes:
             self._drop(*dict.fromkeys(frame.reply for frame in self._frames if frame.reply is not None))
         if self._bytes > self._max_bytes:
@@ -62,7 +67,7 @@ class Outbox:
         """Queue audio of a reply, or drop it with the rest of the reply where there is no room."""
         if reply == self._muted:
             return
-        frame = _Frame(_dump(event), reply)
+        frame = _frame(event, reply)
         if self._bytes + len(frame.text) > self._max_bytes:
             self._drop(reply)
             return
@@ -71,6 +76,8 @@ class Outbox:
     def purge(self, reply: str) -> int:
         """Throw away the audio of a reply that still waits; returns how many events that were."""
         kept = deque(frame for frame in self._frames if frame.reply != reply)
+        self._sent = deque(frame for frame in self._sent if frame.reply != reply)
+        self._sent_bytes = sum(len(frame.text) for frame in self._sent)
         dropped = len(self._frames) - len(kept)
         self._frames = kept
         self._bytes = sum(len(frame.text) for frame in kept)
@@ -87,7 +94,33 @@ class Outbox:
             return None
         frame = self._frames.popleft()
         self._bytes -= len(frame.text)
+        self._keep(frame)
         return frame.text
+
+    def _keep(self, frame: _Frame) -> None:
+        self._sent.append(frame)
+        self._sent_bytes += len(frame.text)
+        while self._sent_bytes > self._kept_bytes:
+            self._sent_bytes -= len(self._sent.popleft().text)
+
+    def knows(self, event: str | None) -> bool:
+        """Whether an event of this id was sent and is kept."""
+        return any(frame.event == event for frame in self._sent)
+
+    def resume(self, first: Sequence[ServerEvent], last_event: str | None) -> None:
+        """Begin anew on another connection: with `first`, then what was sent after the event of the id `last_event`
+        if that is known, then what waits."""
+        again: list[_Frame] = []
+        known = self.knows(last_event)
+        while known and self._sent[-1].event != last_event:
+            again.append(self._sent.pop())
+        self._sent.clear()
+        self._sent_bytes = 0
+        frames = [*(_frame(event, None) for event in first), *reversed(again)]
+        self._frames.extendleft(reversed(frames))
+        self._bytes += sum(len(frame.text) for frame in frames)
+        self._empty.clear()
+        self._ready.set()
 
     async def drained(self) -> None:
         """Until all that waits was taken and `get` is asked for more."""
@@ -106,6 +139,10 @@ class Outbox:
         self._bytes += len(frame.text)
         self._empty.clear()
         self._ready.set()
+
+
+def _frame(event: ServerEvent, reply: str | None) -> _Frame:
+    return _Frame(_dump(event), reply, str(event.get("event_id", "")))
 
 
 def _dump(event: ServerEvent) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -22,6 +22,7 @@ from voicebox.transports.realtime.protocol import (
     error_event,
     parse,
 )
+from voicebox.transports.realtime.resume import Arrival, Resumable, Resumption
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import SessionPatch
 
@@ -41,9 +42,23 @@ _log = logging.getLogger(__name__)
 SessionFactory = Callable[[Emit, SessionOptions], SessionPort]
 
 CLOSE_GOING_AWAY, CLOSE_TOO_SLOW, CLOSE_FAILED, CLOSE_BUSY, CLOSE_BETA = 1001, 1008, 1011, 1013, 4000
+CLOSE_MOVED, CLOSE_EXPIRED, CLOSE_UNKNOWN = 4001, 4002, 4004
 
-_Ending = tuple[int | None, str]
-"""Close code and reason; None where the client is gone already."""
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a connection ended: `code` is None where the client is gone already. `dropped`: without a word."""
+
+    code: int | None
+    reason: str = ""
+    dropped: bool = False
+    arrival: Arrival | None = None
+
+
+_LEFT_WORDLESS = (1006, 1011)
+"""Close codes of a connection that broke: nobody sends them."""
+
+_KEPT_BYTES = 1 << 20
 
 _BIG_MESSAGE = 256 * 1024
 """Characters from which a message is parsed in a thread, so that one client's does not hold up all others."""
@@ -64,6 +79,8 @@ class RealtimeSocket:
         stopping: returns once the server is to stop.
         stop_grace_s: how long a reply may still take then.
         max_queue_bytes: bound of what waits for the client.
+        max_s: how long a session may last; 0: for ever.
+        resume_s: how long a session waits for a client whose connection broke; 0: not at all.
     """
 
     sessions: SessionFactory
@@ -73,11 +90,33 @@ class RealtimeSocket:
     stopping: Callable[[], Awaitable[None]]
     stop_grace_s: float
     max_queue_bytes: int
+    max_s: float = 0.0
+    resume_s: float = 0.0
+    resumption: Resumption = field(default_factory=Resumption)
 
-    async def run(self, websocket: WebSocket, preset: Mapping[str, Any] | None = None) -> None:
+    async def resume(self, websocket: WebSocket, key: str) -> bool:
+        """Give an open (not yet accepted) WebSocket that names a session to that session, until that needs it no more.
+
+        False if it names none. `key` is the id of the key that it came with.
+        """
+        name = websocket.query_params.get("session")
+        if name is None:
+            return False
+        session = self.resumption.find(name, key)
+        if session is None:
+            await refuse(websocket, "session_not_found", "There is no such session to resume.", CLOSE_UNKNOWN)
+            return True
+        await websocket.accept(subprotocol=_subprotocol(websocket))
+        arrival = Arrival(websocket, websocket.query_params.get("last_event_id"))
+        session.come(arrival)
+        await arrival.left.wait()
+        return True
+
+    async def run(self, websocket: WebSocket, preset: Mapping[str, Any] | None = None, *, key: str = "") -> None:
         """Hold one conversation over an open (not yet accepted) WebSocket, until either side ends it.
 
-        `preset` is a session as `session.update` has it, which an ephemeral key was made with.
+        `preset` is a session as `session.update` has it, which an ephemeral key was made with; `key` is the id of the
+        key that may resume it.
         """
         await websocket.accept(subprotocol=_subprotocol(websocket))
         config = self.config()
@@ -85,7 +124,9 @@ class RealtimeSocket:
         if preset:
             config.apply(SessionPatch.model_validate(dict(preset)))
         config.model = websocket.query_params.get("model") or config.model
-        connection = RealtimeConnection(config, max_queue_bytes=self.max_queue_bytes)
+        connection = RealtimeConnection(
+            config, max_queue_bytes=self.max_queue_bytes, kept_bytes=_KEPT_BYTES if self.resume_s else 0
+        )
         connection.open()
 
         def emit(event: SessionEvent) -> None:
@@ -99,44 +140,104 @@ class RealtimeSocket:
             return
         connection.attach(session)
         try:
-            await self._converse(websocket, connection)
+            with self.resumption.session(config.id, key) as resumable:
+                await self._hold(websocket, connection, resumable)
         finally:
             connection.end()
             await session.close()
             self.ended(session)
 
-    async def _converse(self, websocket: WebSocket, connection: RealtimeConnection) -> None:
-        """Receive and send until one of them ends or the server stops, then close with the code that fits."""
+    async def _hold(self, websocket: WebSocket, connection: RealtimeConnection, resumable: Resumable) -> None:
+        """Converse over this connection, and over those that take its place when it breaks."""
+        expiring = asyncio.create_task(connection.expire(self.max_s), name="realtime-expire")
+        arrival: Arrival | None = None
+        try:
+            while True:
+                ending = await self._converse(websocket, connection, resumable, expiring)
+                if arrival is not None:
+                    arrival.left.set()
+                arrival = ending.arrival
+                if arrival is None and ending.dropped and self.resume_s:
+                    arrival = await self._wait(resumable, expiring)
+                if arrival is None:
+                    return
+                connection.resume(arrival.last_event)
+                websocket = arrival.websocket
+        finally:
+            if arrival is not None:
+                arrival.left.set()
+            expiring.cancel()
+            await asyncio.gather(expiring, return_exceptions=True)
+
+    async def _wait(self, resumable: Resumable, expiring: asyncio.Task[None]) -> Arrival | None:
+        """The client's next connection; None if it does not come in time, or the server stops."""
+        coming = asyncio.create_task(resumable.arrival(), name="realtime-arrival")
+        stopping = asyncio.ensure_future(self.stopping())
+        try:
+            waited = (coming, stopping, expiring)
+            await asyncio.wait(waited, timeout=self.resume_s, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() and not stopping.done() else None
+        finally:
+            for task in (coming, stopping):
+                task.cancel()
+            await asyncio.gather(coming, stopping, return_exceptions=True)
+
+    async def _converse(
+        self,
+        websocket: WebSocket,
+        connection: RealtimeConnection,
+        resumable: Resumable,
+        expiring: asyncio.Task[None],
+    ) -> _Ending:
+        """Receive and send until one of them ends, the server stops, the session is too old or goes on elsewhere; then
+        close with the code that fits."""
         receiving = asyncio.create_task(_receive(websocket, connection), name="realtime-receive")
         sending = asyncio.create_task(_send(websocket, connection), name="realtime-send")
         stopping = asyncio.create_task(self._stop(connection), name="realtime-stop")
-        tasks = (receiving, sending, stopping)
+        moving = asyncio.create_task(_moved(resumable), name="realtime-move")
+        tasks = (receiving, sending, stopping, moving)
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            code, reason = next(task for task in tasks if task in done).result()
-            if code is not None and not sending.done():
+            done, _ = await asyncio.wait((*tasks, expiring), return_when=asyncio.FIRST_COMPLETED)
+            first = next((task for task in tasks if task in done), None)
+            ending = _Ending(CLOSE_EXPIRED, "session_expired") if first is None else first.result()
+            if first is sending and ending.dropped:
+                # What cannot be sent does not tell how the client left; what it said last does.
+                await asyncio.wait((receiving,), timeout=_FLUSH_S)
+                ending = receiving.result() if receiving.done() else ending
+            if ending.code is not None and ending.arrival is None and not sending.done():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(connection.outbox.drained(), _FLUSH_S)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if code is not None and websocket.client_state is WebSocketState.CONNECTED:
-            await _close(websocket, code, reason)
+        if ending.code is not None and websocket.client_state is WebSocketState.CONNECTED:
+            await _close(websocket, ending.code, ending.reason)
+        return ending
 
     async def _stop(self, connection: RealtimeConnection) -> _Ending:
         """Wait for the server to stop, then for the reply in progress, within the grace."""
         await self.stopping()
         with suppress(TimeoutError):
             await asyncio.wait_for(connection.reply_over(), self.stop_grace_s)
-        return CLOSE_GOING_AWAY, "the server stops"
+        return _Ending(CLOSE_GOING_AWAY, "the server stops")
+
+
+async def _moved(resumable: Resumable) -> _Ending:
+    arrival = await resumable.arrival()
+    return _Ending(CLOSE_MOVED, "the session goes on over another connection", arrival=arrival)
+
+
+def _broke(message: Mapping[str, Any]) -> bool:
+    """Whether nobody said goodbye. uvicorn gives 1005 for that too, but a reason only where a close frame came."""
+    return message.get("code") in _LEFT_WORDLESS or "reason" not in message
 
 
 async def _receive(websocket: WebSocket, connection: RealtimeConnection) -> _Ending:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
-            return None, ""
+            return _Ending(None, dropped=_broke(message))
         text = message.get("text")
         try:
             if text is None:
@@ -145,7 +246,7 @@ async def _receive(websocket: WebSocket, connection: RealtimeConnection) -> _End
         except ProtocolError as error:
             connection.reject(error)
             if error.fatal:
-                return CLOSE_BETA, f"invalid_request_error.{error.code}"
+                return _Ending(CLOSE_BETA, f"invalid_request_error.{error.code}")
 
 
 async def _parse(text: str) -> ClientEvent:
@@ -156,11 +257,11 @@ async def _send(websocket: WebSocket, connection: RealtimeConnection) -> _Ending
     while True:
         text = await connection.outbox.get()
         if text is None:
-            return CLOSE_TOO_SLOW, "the client does not read"
+            return _Ending(CLOSE_TOO_SLOW, "the client does not read")
         try:
             await websocket.send_text(text)
-        except WebSocketDisconnect:
-            return None, ""
+        except WebSocketDisconnect as gone:
+            return _Ending(None, dropped=gone.code in _LEFT_WORDLESS)
 
 
 async def refuse(websocket: WebSocket, code: str, message: str, close_code: int) -> None:

@@ -54,7 +54,7 @@ class CallSettings:
     """What every call needs.
 
     `ice_servers` are STUN and TURN addresses (none: nobody outside is asked). A call that is not connected after
-    `connect_s`, or of which no audio has come for `silence_s`, is over.
+    `connect_s`, of which no audio has come for `silence_s`, or which is `max_s` old (0: at any age) is over.
     """
 
     ice_servers: Sequence[str] = ()
@@ -62,6 +62,7 @@ class CallSettings:
     ice_credential: str | None = None
     connect_s: float = 15.0
     silence_s: float = 10.0
+    max_s: float = 0.0
     max_queue_bytes: int = 8 * 2**20
 
 
@@ -134,6 +135,7 @@ class WebrtcCall:
         try:
             session = self._session = self._sessions(self._emit, self._connection.config.options())
             self._connection.attach(session)
+            self._spawn(self._expire())
             await self._watch()
         finally:
             self._connection.end()
@@ -182,6 +184,12 @@ class WebrtcCall:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), min(left_s, _STATS_S))
+
+    async def _expire(self) -> None:
+        await self._connection.expire(self._settings.max_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._connection.outbox.drained(), 1.0)
+        self._over.set()
 
     # The session's side
 
