@@ -29,6 +29,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             "chat.model": "smollm2-135m-instruct-q4_1",
             "skills.timezone": "UTC",
             "conversation.record_dir": str(tmp_path_factory.mktemp("recordings")),
+            "server.resume_s": 1.0,
         },
     )
 

@@ -238,7 +238,7 @@ async def test_two_clients_do_not_see_each_other(start: Start) -> None:
 
 
 async def test_a_client_that_vanishes_mid_word_leaves_nothing_behind(start: Start) -> None:
-    async with start() as server:
+    async with start(resume_s=0.1) as server:
         ws = await connect(server.ws)
         await ws.send(append(tone(0.4, 24_000)))
         await receive(ws, "input_audio_buffer.speech_started")
