@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.server.test_app import SPEECH, receive
+from voicebox.config import load_settings
+from voicebox.server.lifecycle import _listen
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -78,3 +81,18 @@ async def refused(url: str) -> None:
                 pass
         except (OSError, InvalidHandshake):
             return
+
+
+async def test_small_frames_do_not_wait_for_acknowledgements() -> None:
+    """asyncio sets TCP_NODELAY by itself, but only on sockets that were made for TCP by name."""
+    listener = _listen(load_settings(flags={"server.port": 0}).server)
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def come(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(come, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await accepted
+        writer.close()
