@@ -1,15 +1,9 @@
 // @openai/agents in headless Chromium over WebRTC, with a recording as its microphone.
 //   node browser.mjs CHROMIUM PAGE SERVER KEY WAV PROFILE
-import { chromium } from "playwright-core";
+import { launch } from "./launch.mjs";
 
 const [executablePath, page, server, key, wav, profile] = process.argv.slice(2);
-const args = [
-  "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-  `--use-file-for-fake-audio-capture=${wav}%noloop`, "--autoplay-policy=no-user-gesture-required",
-];
-const browser = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args });
+const browser = await launch(executablePath, wav, profile);
 const result = { console: [] };
 try {
   const tab = await browser.newPage();

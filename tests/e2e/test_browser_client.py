@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import wave
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.node import CHROMIUM, CLIENTS, need_node, run_node
+from tests.pages import serve_files
 from voicebox.config import Settings
 from voicebox.engines import Engines
 from voicebox.server.app import create_app
@@ -25,27 +23,10 @@ pytestmark = [pytest.mark.models, pytest.mark.node, pytest.mark.browser, pytest.
 BUNDLE = CLIENTS / "node_modules" / "@openai" / "agents-realtime" / "dist" / "bundle"
 
 
-class Files(SimpleHTTPRequestHandler):
-    """The page of tests/clients and the SDK's bundle for browsers."""
-
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
-
-    def translate_path(self, path: str) -> str:
-        name = path.partition("?")[0]
-        return str(BUNDLE / Path(name).name if name.startswith("/bundle/") else CLIENTS / Path(name).name)
-
-    def log_message(self, *_: object) -> None: ...
-
-
 @pytest.fixture
 def origin() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(CLIENTS)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_files(CLIENTS, {"bundle": BUNDLE}) as origin:
+        yield origin
 
 
 async def test_a_call_with_an_interruption(
