@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,16 @@ frames.watch()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks at the frames of all tests comes after them."""
     items.sort(key=lambda item: item.path.name == "test_frames.py")
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_on() -> Iterator[None]:
+    """A test that turns logs off for all that follow would fail them, far from the cause: it fails itself."""
+    yield
+    quiet, level = logging.root.manager.disable, logging.getLogger("voicebox").level
+    logging.disable(logging.NOTSET)
+    logging.getLogger("voicebox").setLevel(logging.NOTSET)
+    assert (quiet, level) == (logging.NOTSET, logging.NOTSET), "this test has left the logs off"
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,6 @@ class Channel(Line):
 
 def run(count: int, over: type[Line]) -> Counter[str]:
     """Send so many messages; what came of them, by kind of answer."""
-    logging.getLogger("voicebox").setLevel(logging.CRITICAL)
     seen: Counter[str] = Counter()
     loop = asyncio.new_event_loop()
     engines = ScriptedEngines(reply_s=0.05)
@@ -239,5 +238,6 @@ def run(count: int, over: type[Line]) -> Counter[str]:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.ERROR)
     kinds: dict[str, type[Line]] = {"websocket": Socket, "datachannel": Channel}
     print(json.dumps(run(int(sys.argv[1]), kinds[sys.argv[2] if len(sys.argv) > 2 else "websocket"])))  # noqa: T201
