@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from voicebox.config_tiers import RoutingSettings, TierSettings
 from voicebox.errors import ConfigError
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     "ConversationSettings",
     "IntentSettings",
     "ModelSettings",
+    "RoutingSettings",
     "ServerSettings",
     "Settings",
     "SkillSettings",
     "SttSettings",
+    "TierSettings",
     "TtsSettings",
     "VadSettings",
     "leaves",
@@ -214,6 +217,8 @@ class Settings(BaseSettings):
     webrtc: WebrtcSettings = WebrtcSettings()  # type: ignore[call-arg]
     store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
     telemetry: TelemetrySettings = TelemetrySettings()  # type: ignore[call-arg]
+    routing: RoutingSettings = RoutingSettings()  # type: ignore[call-arg]
+    tiers: dict[str, TierSettings] = Field({}, description="the models above the skills and the small one, by name")
 
     @classmethod
     def settings_customise_sources(
@@ -262,8 +267,10 @@ def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = 
 
 
 def leaves() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting as (dotted key, field), in order."""
+    """Every setting as (dotted key, field), in order; without those of tiers, whose names are free."""
     for section, field in Settings.model_fields.items():
+        if section == "tiers":
+            continue  # Their names are the user's.
         assert isinstance(field.annotation, type)
         assert issubclass(field.annotation, BaseModel)
         for name, leaf in field.annotation.model_fields.items():
@@ -296,6 +303,8 @@ def _check_variables() -> None:
     """Variables with our prefix that name nothing would be ignored silently."""
     known = {_PREFIX + key.upper().replace(".", "__") for key, _ in leaves()}
     for name in sorted(os.environ):
+        if name.upper().startswith(f"{_PREFIX}TIERS__"):
+            continue
         if name.startswith(_PREFIX) and name.upper() not in known | _OTHER_VARIABLES:
             close = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(
@@ -308,7 +317,7 @@ def _explain(
 ) -> ConfigError:
     """The first problem of a validation as one line that names the key and where it comes from."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    parts = [str(part) for part in problem["loc"][:2]]
+    parts = [str(part) for part in problem["loc"][: 3 if problem["loc"][0] == "tiers" else 2]]
     key = ".".join(parts)
     section, name = parts[0], parts[1] if len(parts) > 1 else ""
     variable = _PREFIX + key.upper().replace(".", "__")

@@ -39,7 +39,8 @@ from voicebox.models.store import configure, installed
 from voicebox.models.voices import installed_voices, locate_voice
 from voicebox.observers import Observers
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
-from voicebox.routing.answer import Answerer
+from voicebox.routing.answerer import Answerer, small_tier
+from voicebox.routing.ledger import Ledger
 from voicebox.routing.reflex import Reflex
 from voicebox.server.backends import Backends
 from voicebox.skills.registry import Registry
@@ -49,6 +50,7 @@ from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
 from voicebox.telemetry.journal import Journal
+from voicebox.tiers import Tiers, check_privacy, tier_asked
 from voicebox.tts.speaker import PiperSpeaker
 from voicebox.tts.types import Manner, Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
@@ -75,6 +77,7 @@ class Engines:
             ConfigError: a setting names something that is not there.
         """
         self.settings = settings
+        check_privacy(settings)
         self._zone = _zone(settings.skills.timezone)
         folder = settings.conversation.record_dir
         self._journal = None if folder is None else Journal(folder.expanduser())
@@ -109,7 +112,25 @@ class Engines:
         self.stt_language = settings.stt.language if recognizer.multilingual else "en"
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
         self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon)
-        self.answerer = Answerer(self.reflex, self.speaker, self._chat_model, self._system)
+        self.tiers = Tiers(
+            settings,
+            small_tier(self._chat_model, self._system, settings.chat.model),
+            self._system,
+            lambda: capabilities(self.registry.intents()),
+            language=voices.own.file.language,
+            spare_threads=self._spare_threads,
+        )
+        self.ledger = Ledger(settings.routing.session_usd)
+        self.answerer = Answerer(
+            self.reflex,
+            self.speaker,
+            self._chat_model,
+            self._system,
+            router=self.tiers.router,
+            fillers=self.tiers.fillers,
+            ledger=self.ledger,
+            answer_s=settings.routing.answer_s,
+        )
         conversation = settings.conversation
         self._session_engines = SessionEngines(
             vad=self.vad,
@@ -124,6 +145,8 @@ class Engines:
             partial_ms=settings.stt.partial_interval_ms,
         )
         self.speaker.warm(self.registry.warm_phrases())
+        if self.tiers.any_above:
+            self.speaker.warm(self.tiers.fillers.warm_phrases())
         self.pull = self._start_chat()
         self._watch = Watch(loader, repertoire.own, self._exchange)
 
@@ -140,6 +163,7 @@ class Engines:
         record = None if self._journal is None else self._journal.open(id)
         watched = self._observers.watching(id, emit)
         session = Session(id, self._session_engines, watched, options, today=self.today, record=record)
+        self.ledger.open(id, lambda entry: watched(tier_asked(entry)))
         self._sessions[session.id] = session
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
@@ -215,6 +239,7 @@ class Engines:
                 "errors": [problem.where for problem in self._repertoire.own.errors],
             },
             "pull": asdict(self.pull.status) if self.pull is not None else None,
+            "tiers": self.tiers.health(),
             "stt_load": round(self.transcriber.load, 3),
         }
 
@@ -231,6 +256,7 @@ class Engines:
                 await self._ticker
             self._ticker = None
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
+        await self.tiers.close_connections()
         self._forget_closed()
 
     def close_models(self) -> None:
@@ -246,6 +272,7 @@ class Engines:
         for engine in (self.transcriber, self.speaker, self.intent, chat, self._voter):
             if engine is not None:
                 engine.close()
+        self.tiers.close()
         if self._journal is not None:
             self._journal.close()
         self._observers.close()
@@ -343,6 +370,7 @@ class Engines:
         for id in [id for id, session in self._sessions.items() if session.closed]:
             del self._sessions[id]
             self._observers.ended(id)
+            self.ledger.close(id)
             self.household.forget(id)
 
 

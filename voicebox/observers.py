@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicebox.config import Settings
-from voicebox.conversation.events import SessionEvent, TurnRecord
+from voicebox.conversation.events import SessionEvent, TierAsked, TurnRecord
 from voicebox.conversation.ports import Emit
 from voicebox.store.calls import CallStore
 from voicebox.telemetry.plain import plain
@@ -38,6 +38,8 @@ class Observers:
             emit(event)
             if isinstance(event, TurnRecord):
                 self._turn(session, event)
+            elif isinstance(event, TierAsked) and self._store is not None:
+                self._store.asked(session, plain(event))
 
         return watched
 

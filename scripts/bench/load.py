@@ -30,7 +30,7 @@ from voicebox.audio.formats import PCM16_24K
 from voicebox.config import load_settings
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
-from voicebox.routing.answer import Answerer
+from voicebox.routing.answerer import Answerer
 from voicebox.server.app import create_app
 from voicebox.server.lifecycle import serve
 

@@ -19,7 +19,7 @@ from voicebox.errors import EngineError
 from voicebox.llm.jobs import Finish, Generation
 from voicebox.llm.plain import Cleaner, PlainText
 from voicebox.llm.types import Message
-from voicebox.routing.answer import Answerer
+from voicebox.routing.answerer import Answerer
 from voicebox.skills.types import Dialog, Plan, Understanding
 from voicebox.stt.types import Clip, Hypothesis, Priority
 from voicebox.tts.types import Manner, SpokenPhrase, SpokenWord

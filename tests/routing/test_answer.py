@@ -7,7 +7,9 @@ import pytest
 
 from tests.conversation.call import ScriptedReflex, ToneSpeaker
 from voicebox.errors import EngineError, VoiceboxError
-from voicebox.routing.answer import Answer, Answerer, Context
+from voicebox.routing.answer import Answer
+from voicebox.routing.answerer import Answerer
+from voicebox.routing.prompting import Context
 from voicebox.skills.types import Dialog, Plan, Understanding
 
 NOW = datetime(2026, 3, 4, 10, 30)

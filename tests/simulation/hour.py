@@ -21,7 +21,7 @@ from voicebox.conversation.log import Sink
 from voicebox.conversation.ports import SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
 from voicebox.errors import VoiceboxError
-from voicebox.routing.answer import Answerer
+from voicebox.routing.answerer import Answerer
 
 __all__ = ["Call", "Report", "simulate"]
 

@@ -110,7 +110,7 @@ async def _calm(call: Call) -> None:
 
 def _story(call_of: type[Call] = Call) -> None:
     async def story() -> None:
-        call = call_of(0, trouble=Trouble(0.0, 0.0, 0.0))
+        call = call_of(3, trouble=Trouble(0.0, 0.0, 0.0))
         try:
             await _calm(call)
         finally:

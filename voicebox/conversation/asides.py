@@ -14,7 +14,8 @@ from voicebox.errors import EngineError, VoiceboxError
 
 if TYPE_CHECKING:
     from voicebox.conversation.contexts import Contexts
-    from voicebox.routing.answer import Answer, Answerer
+    from voicebox.routing.answer import Answer
+    from voicebox.routing.answerer import Answerer
 
 __all__ = ["Asides"]
 

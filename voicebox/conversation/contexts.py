@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from voicebox.conversation.ports import ReplyWish, SessionOptions
 from voicebox.llm.types import Message
-from voicebox.routing.client_tools import tool_messages
 from voicebox.routing.prompting import Context
 from voicebox.skills.types import Dialog
 from voicebox.tts.types import Manner
@@ -62,11 +61,12 @@ class Contexts:
         """For an answer to the turn of this id, or to words that have no line in the history yet."""
         lines = self._history.merged(without=answering)
         context = self._context(self._wishes.get(answering), tuple(Message(line.role, line.text) for line in lines))
+        context = replace(context, turn=answering)
         exchange = self._tools.exchange(answering)
         if not exchange:
             return context
         tools = context.tools.after_result() if self._tools.may_call(answering) else context.tools.never()
-        return replace(context, tools=tools, exchange=tool_messages(exchange))
+        return replace(context, tools=tools, exchange=exchange)
 
     def aside(self, wish: ReplyWish, session: str) -> Context:
         """For a reply outside of the conversation, whose KV is kept under the name `session`."""

@@ -11,7 +11,8 @@ from voicebox.errors import VoiceboxError
 from voicebox.stt.stream import normalize
 
 if TYPE_CHECKING:
-    from voicebox.routing.answer import Answer, Answerer
+    from voicebox.routing.answer import Answer
+    from voicebox.routing.answerer import Answerer
     from voicebox.routing.prompting import Context
     from voicebox.skills.types import Understanding
 
@@ -49,7 +50,7 @@ class Drafts:
         if self.answer is None or self.answer.started:
             return
         if aloud and self.answer.early:
-            self._answerer.start(self.answer, context)
+            self._answerer.start(self.answer, context, guess=True)
         elif self.answer.decision.tier == "small" and understanding.confidence >= _READ_AHEAD:
             self._spawn(self._answerer.prefill(understanding.text, context))
 

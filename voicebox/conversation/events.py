@@ -26,6 +26,7 @@ __all__ = [
     "SessionError",
     "SessionEvent",
     "SpeechStarted",
+    "TierAsked",
     "Tokens",
     "ToolCalled",
     "Transcript",
@@ -188,7 +189,8 @@ class TurnRecord:
     `send_ms` (→ sent). `moments` holds when things happened, in ms after the last voiced frame, whether somebody
     waited for them or not; what did not happen is left out. `endpoint` is why the turn was taken to be over. `guesses`
     counts the answers that were begun on a guess in this turn, `wasted` those that were thrown away. `cost` is in
-    dollars; None where the price is unknown, 0 for what runs here.
+    dollars; None where it is not known yet, as the answer is still being made (`TierAsked` tells it), 0 for what runs
+    here. `filler` is what was said while a larger model thought, if the turn began with that.
     """
 
     turn: str
@@ -207,7 +209,32 @@ class TurnRecord:
     guesses: int = 0
     wasted: int = 0
     cost: float | None = 0.0
+    filler: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TierAsked:
+    """A model was asked for an answer to a turn, and what became of that.
+
+    `outcome` is "answered", "failed", "late", "stalled", "lost" (another was faster) or "cancelled", `reason` says why;
+    times are in ms. `cost_usd` is None where the price is not known; `estimated` says that the tokens were counted from
+    the texts, `wasted` that nothing of it was heard.
+    """
+
+    turn: str
+    tier: str
+    model: str
+    outcome: str
+    reason: str
+    first_ms: float | None
+    total_ms: float
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    estimated: bool
+    wasted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +259,7 @@ SessionEvent = (
     | Interrupted
     | ReplyDone
     | ToolCalled
+    | TierAsked
     | TurnRecord
     | SessionError
 )

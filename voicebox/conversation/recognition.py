@@ -19,7 +19,8 @@ from voicebox.stt.stream import normalize
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Transcriber
 
 if TYPE_CHECKING:
-    from voicebox.routing.answer import Answerer, Context
+    from voicebox.routing.answerer import Answerer
+    from voicebox.routing.prompting import Context
     from voicebox.skills.types import Understanding
 
 __all__ = ["Recognition", "Words"]

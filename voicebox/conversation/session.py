@@ -410,10 +410,18 @@ class Session:
         self._replies.marks = self._turn_marks(commit, words)
         if answer is None:
             return
+        if answer.plan is not None and answer.plan.work is not None:
+            # Something is said while the skill still works: what it does is done once it knows.
+            answer.on_plan = lambda: self._carry_out(commit.turn, answer)
+        else:
+            self._carry_out(commit.turn, answer)
+
+    def _carry_out(self, turn: str, answer: Answer) -> None:
+        """A turn is committed, and what answers it is known: do it, once."""
         if answer.plan is not None:
             if answer.plan.control is Control.STOP:
                 self._engines.silence(self._id)
-            if failed := carry_out(commit.turn, answer.understanding, answer.plan, self._history):
+            if failed := carry_out(turn, answer.understanding, answer.plan, self._history):
                 self._emit(failed)
         self._contexts.dialog = self._engines.answerer.reflex.next_dialog(
             self._contexts.dialog, answer.understanding, answer.plan, now=self._today(), session=self._id

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voicebox.conversation.endpoint import EndpointPolicy
-from voicebox.routing.answer import Answerer
+from voicebox.routing.answerer import Answerer
 from voicebox.stt.types import Transcriber
 from voicebox.vad.types import TurnJudge, VoiceActivityDetector
 

@@ -108,5 +108,7 @@ def turn_record(
         moments=moments(full),
         guesses=marks.guesses,
         wasted=marks.wasted,
+        cost=None if answer.decision.remote else 0.0,
+        filler=answer.fillers[0] if answer.fillers else "",
         data=dict(plan.data) if plan is not None else {},
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from voicebox.llm.types import Message
 from voicebox.skills.types import Intent
 
-__all__ = ["EXAMPLES", "NAME", "capabilities", "system_prompt"]
+__all__ = ["EXAMPLES", "NAME", "capabilities", "remote_prompt", "system_prompt"]
 
 NAME = "Voicebox"
 
@@ -75,3 +75,34 @@ def _enumerate(phrases: Sequence[str]) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def remote_prompt(capabilities: Sequence[str], extra: str = "", told: str = "", *, tools: bool = False) -> str:
+    """The system message of a larger model.
+
+    Args:
+        capabilities: what the skills do.
+        extra: further instructions of the operator or the client, put last.
+        told: what the caller hears while the model thinks.
+        tools: whether it has tools of its own to call.
+    """
+    can = _enumerate(capabilities)
+    skills = f" Other parts of you {can}." if can else ""
+    acts = (
+        "Use the tools where they do what is asked, and never say that you did what no tool did."
+        if tools
+        else "You cannot do or look up anything yourself: when asked to, say so, and never say that you did or will."
+    )
+    going_on = (
+        f' The caller may just have heard you say "{told}" while you were thinking: go on from there, without '
+        "repeating it and without another phrase of that kind."
+        if told
+        else ""
+    )
+    prompt = (
+        f"You are {NAME}, a friendly voice assistant.{skills} Everything you write is spoken aloud at once. Begin with "
+        "the answer itself, in a short first sentence; then at most four more, plain and conversational. No markdown, "
+        "lists, headings, links or symbols; write numbers, dates and units as one says them. If you do not know, say "
+        f"so. {acts}{going_on}"
+    )
+    return f"{prompt} {extra.strip()}" if extra.strip() else prompt

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from voicebox.llm.plain import Cleaner, PlainText
-from voicebox.llm.tools import NO_TOOLS, Tools
+from voicebox.llm.tools import NO_TOOLS, ToolCall, Tools
 from voicebox.llm.types import Message
 from voicebox.routing import client_tools
 from voicebox.skills.types import Dialog
@@ -22,9 +22,10 @@ _SPOKEN_TOKENS, _CALL_TOKENS, _ASIDE_TOKENS = 96, 256, 256
 class Context:
     """What an answer may refer to.
 
-    `history` ends before the turn that is answered; `exchange` is what tools were asked and answered in it already.
+    `history` ends before the turn that is answered; `exchange` holds the tools' calls in it and what they answered.
     `aside`: the answer is no part of the conversation; `history` is then all that it is made from, and the instruct
-    model alone gives it. `max_tokens` is the client's bound on what a model may write.
+    model alone gives it. `max_tokens` is the client's bound on what a model may write, `turn` names the turn
+    that is answered.
     """
 
     session: str
@@ -36,9 +37,10 @@ class Context:
     speak: bool = True
     manner: Manner | None = None
     tools: Tools = NO_TOOLS
-    exchange: tuple[Message, ...] = ()
+    exchange: tuple[tuple[ToolCall, str], ...] = ()
     max_tokens: int | None = None
     aside: bool = False
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,6 @@ def chat_request(text: str, context: Context, system: Callable[[str], str]) -> C
     grammar = None
     if context.tools:
         grammar, words, most = client_tools.grammar(context.tools), client_tools.CallOrWords(words), _CALL_TOKENS
-    messages = (*first, *context.history, *said, *context.exchange)
+    messages = (*first, *context.history, *said, *client_tools.tool_messages(context.exchange))
     limit = context.max_tokens
     return ChatRequest(messages, examples, grammar, words, limit or most, cut_counts=limit is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicebox.conversation.events import Interrupted, SessionError, SessionEvent, TurnDropped, TurnRecord
+from voicebox.conversation.events import Interrupted, SessionError, SessionEvent, TierAsked, TurnDropped, TurnRecord
 from voicebox.conversation.ports import SessionPort
 from voicebox.conversation.speculation import SpeculationAccount
 from voicebox.telemetry.metrics import Metrics
@@ -15,6 +15,13 @@ def count(metrics: Metrics, event: SessionEvent) -> None:
     match event:
         case TurnRecord():
             metrics.turn(event.tier, speculated=event.speculated, stages=event.stages)
+        case TierAsked():
+            tokens = {
+                "prompt": event.prompt_tokens - event.cached_tokens,
+                "cached": event.cached_tokens,
+                "completion": event.completion_tokens,
+            }
+            metrics.tier(event.tier, event.outcome, first_ms=event.first_ms, tokens=tokens, cost_usd=event.cost_usd)
         case TurnDropped(reason=reason):
             metrics.turn_dropped(reason)
         case Interrupted():

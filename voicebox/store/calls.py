@@ -8,7 +8,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,20 @@ _MAX_WAITING = 10_000
 _PRUNE_S = 3600.0
 _WARN_S = 60.0
 _BUSY_S = 5.0
+
+_ASKED = (
+    "tier",
+    "model",
+    "outcome",
+    "first_ms",
+    "total_ms",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "cost_usd",
+    "estimated",
+    "wasted",
+)
 
 _Job = tuple[str, tuple[Any, ...]]
 
@@ -97,6 +111,12 @@ class CallStore:
             record.get("cost"),
             json.dumps(record, ensure_ascii=False),
         )
+
+    def asked(self, call: str, row: Mapping[str, Any]) -> None:
+        """A model was asked for an answer to a turn; `row` has the columns after `at`, and `turn`."""
+        values = [row[name] for name in _ASKED]
+        marks = ", ".join("?" * (3 + len(values)))
+        self._put(f"INSERT INTO asked VALUES ({marks})", call, row["turn"], self._wall(), *values)
 
     def ended(self, call: str) -> None:
         """A call is over."""

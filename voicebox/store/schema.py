@@ -24,6 +24,25 @@ _STEPS = (
     );
     CREATE INDEX calls_began ON calls (began);
     """,
+    """
+    CREATE TABLE asked (
+        call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+        turn TEXT NOT NULL,
+        at REAL NOT NULL,
+        tier TEXT NOT NULL,
+        model TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        first_ms REAL,
+        total_ms REAL NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        cost_usd REAL,
+        estimated INTEGER NOT NULL,
+        wasted INTEGER NOT NULL
+    );
+    CREATE INDEX asked_call ON asked (call, turn);
+    """,
 )
 """The n-th makes version n of what was version n - 1. Never change one that was released: add another."""
 

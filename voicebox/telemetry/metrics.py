@@ -56,6 +56,25 @@ class Metrics:
             "Processor time of the voice for guesses that were thrown away.",
             registry=self.registry,
         )
+        self._tiers = Counter(
+            "voicebox_tier_requests",
+            "Models that were asked, by what became of it.",
+            ["tier", "outcome"],
+            registry=self.registry,
+        )
+        self._tier_tokens = Counter(
+            "voicebox_tier_tokens", "Tokens read and written, by tier.", ["tier", "kind"], registry=self.registry
+        )
+        self._tier_cost = Counter(
+            "voicebox_tier_cost_usd", "US dollars, where the price is known.", ["tier"], registry=self.registry
+        )
+        self._tier_first = Histogram(
+            "voicebox_tier_first_token_seconds",
+            "Time to the first useful token.",
+            ["tier"],
+            buckets=_STAGE_BUCKETS,
+            registry=self.registry,
+        )
         self._stages = Histogram(
             "voicebox_stage_seconds",
             "Where a turn's time went.",
@@ -69,6 +88,17 @@ class Metrics:
         self._turns.labels(tier, str(speculated).lower()).inc()
         for stage, ms in stages.items():
             self._stages.labels(stage.removesuffix("_ms")).observe(ms / 1000)
+
+    def tier(
+        self, tier: str, outcome: str, *, first_ms: float | None, tokens: Mapping[str, int], cost_usd: float | None
+    ) -> None:
+        """Count a model that was asked; `tokens` by kind, `cost_usd` None where the price is not known."""
+        self._tiers.labels(tier, outcome).inc()
+        for kind, count in tokens.items():
+            self._tier_tokens.labels(tier, kind).inc(count)
+        self._tier_cost.labels(tier).inc(cost_usd or 0.0)
+        if first_ms is not None:
+            self._tier_first.labels(tier).observe(first_ms / 1000)
 
     def turn_dropped(self, reason: str) -> None:
         """Count speech that came to nothing."""

@@ -17,6 +17,7 @@ from voicebox.conversation.events import (
     SessionError,
     SessionEvent,
     SpeechStarted,
+    TierAsked,
     ToolCalled,
     Transcript,
     TurnCommitted,
@@ -99,6 +100,8 @@ class EventMapper:
                 self.responses.called(event)
             case TurnRecord():
                 self._put("voicebox.turn", **self._turn_record(event))
+            case TierAsked():
+                self._put("voicebox.tier", **plain(event))
             case SessionError(code, message):
                 self._outbox.put(error_event(code, message, kind="server_error"))
 
