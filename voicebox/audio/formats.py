@@ -16,6 +16,7 @@ __all__ = ["PCM16_16K", "PCM16_24K", "PCMA_8K", "PCMU_8K", "AudioFormat", "Encod
 Encoding = Literal["pcm16", "pcmu", "pcma"]
 
 _MIN_RATE, _MAX_RATE = 8_000, 192_000
+_FULL_SCALE = np.float32(1 / 32_768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ class AudioFormat:
                     f"{len(data)} bytes of 16-bit audio end in half a sample", cure="Send an even number of bytes."
                 )
             samples = np.frombuffer(data, "<i2")
-        return samples.astype(np.float32) / np.float32(32_768)
+        audio = samples.astype(np.float32)
+        audio *= _FULL_SCALE
+        return audio
 
     def encode(self, audio: NDArray[np.float32]) -> bytes:
         """Float samples, shape `(samples,)` → bytes. What is out of range clips; NaN is silence."""

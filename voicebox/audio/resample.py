@@ -9,6 +9,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from voicebox.audio.windows import windows
 from voicebox.errors import VoiceboxError
 
 __all__ = ["Resampler", "resample"]
@@ -89,10 +90,9 @@ class Resampler:
         periods = max(0, (len(self._buffer) - span) // self._down + 1)
         if not periods:
             return np.zeros(0, np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(self._buffer, span)[:: self._down]
-        out: NDArray[np.float32] = np.concatenate(
-            [windows[at : min(at + _BLOCK, periods)] @ self._matrix for at in range(0, periods, _BLOCK)]
-        ).ravel()
+        spans = windows(self._buffer, span, self._down)
+        parts = [spans[at : at + _BLOCK] @ self._matrix for at in range(0, periods, _BLOCK)]
+        out: NDArray[np.float32] = (parts[0] if len(parts) == 1 else np.concatenate(parts)).ravel()
         self._buffer = self._buffer[periods * self._down :].copy()
         self._sent += len(out)
         return out

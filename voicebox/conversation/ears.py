@@ -58,7 +58,9 @@ class Ears:
 
     def frames(self, audio: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         """Cut audio of any length into frames, shape `(512,)`; what is left over waits for the next call."""
-        audio = np.nan_to_num(audio.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+        audio = audio.astype(np.float32, copy=False)
+        if not np.isfinite(audio).all():
+            audio = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
         if len(self._rest):
             audio = np.concatenate((self._rest, audio))
         whole = len(audio) - len(audio) % FRAME_SAMPLES
