@@ -114,6 +114,9 @@ class IntentSettings(_Section):
     model: Path | None = Field(
         None, description="name, GGUF file or folder, or auto: the best that this machine carries; default: the shipped"
     )
+    accept: float | None = Field(
+        None, ge=0, le=1, description="P(in scope) from which a skill answers; default: as calibrated with the model"
+    )
     threads: int = Field(1, ge=1, description="threads; more than one only on idle cores")
     max_sessions: int = Field(64, ge=1, le=255, description="sessions that keep their KV cache")
 

@@ -111,7 +111,7 @@ class Engines:
         self.stt_name = recognizer.name
         self.stt_language = settings.stt.language if recognizer.multilingual else "en"
         self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
-        self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon)
+        self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon, accept=settings.intent.accept)
         self.tiers = Tiers(
             settings,
             small_tier(self._chat_model, self._system, settings.chat.model),

@@ -7,13 +7,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from voicebox.config import RoutingSettings, Settings, TierSettings
 from voicebox.conversation.events import TierAsked
-from voicebox.errors import ConfigError, VoiceboxError
+from voicebox.errors import ConfigError, EngineError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
 from voicebox.llm.persona import EXAMPLES, remote_prompt
 from voicebox.llm.price import Price, Usage
@@ -27,9 +27,9 @@ from voicebox.routing.ledger import Entry
 from voicebox.routing.policy import POLICIES
 from voicebox.routing.router import Router
 from voicebox.routing.sources import LocalSource, RemoteSource
-from voicebox.routing.tier import Ask, Limits, Tier, privacy_of
+from voicebox.routing.tier import Ask, Limits, Made, Tier, privacy_of
 
-__all__ = ["Tiers", "check_privacy", "tier_asked"]
+__all__ = ["Tiers", "check_privacy", "described_router", "tier_asked"]
 
 _log = logging.getLogger(__name__)
 
@@ -120,9 +120,7 @@ class Tiers:
             raise ConfigError(f"A tier cannot be called {name!r}", cure="Choose another name in [tiers.NAME]")
         if settings.provider == "local":
             return self._local_tier(name, settings)
-        price = None
-        if settings.prompt_usd is not None and settings.completion_usd is not None:
-            price = Price(settings.prompt_usd, settings.completion_usd, settings.cached_usd)
+        price = _price(settings)
         if price is None and routing.session_usd is not None and privacy_of(settings.address) == "cloud":
             raise ConfigError(
                 f"tiers.{name} has no price, so routing.session_usd cannot be kept",
@@ -199,6 +197,37 @@ class Tiers:
         return remote_prompt(self._capabilities(), context.instructions, ask.told, tools=bool(context.tools))
 
 
+class _Unasked:
+    """A source that only stands for its tier."""
+
+    def stream(self, ask: Ask, made: Made) -> AsyncGenerator[str, None]:
+        raise EngineError("this tier was described, not built")
+
+
+def described_router(settings: Settings, *, language: str = "en") -> Router:
+    """The router that a server with these settings would have, all tiers ready, without models or connections."""
+    tiers = [Tier("small", "small", _Unasked(), settings.chat.model, local=True, privacy="machine")]
+    for name, tier in settings.tiers.items():
+        local = tier.provider == "local"
+        tiers.append(
+            Tier(
+                name,
+                tier.level,
+                _Unasked(),
+                tier.model,
+                local=local,
+                privacy="machine" if local else privacy_of(tier.address),
+                price=_price(tier),
+                tools=tier.tools,
+                context_tokens=tier.context_tokens,
+                languages=tier.languages,
+            )
+        )
+    routing = settings.routing
+    policy = POLICIES[routing.policy].changed(escalate=routing.escalate, in_scope=routing.in_scope)
+    return Router(tiers, policy, language=language)
+
+
 def tier_asked(entry: Entry) -> TierAsked:
     """What a session tells of a try."""
     attempt = entry.attempt
@@ -238,6 +267,12 @@ def check_privacy(settings: Settings) -> None:
                 f"routing.local_only is set, and {key} is at {address}",
                 cure="Leave it out, or use an address of this machine (localhost, 127.0.0.1)",
             )
+
+
+def _price(settings: TierSettings) -> Price | None:
+    if settings.prompt_usd is None or settings.completion_usd is None:
+        return None
+    return Price(settings.prompt_usd, settings.completion_usd, settings.cached_usd)
 
 
 def _limits(settings: TierSettings) -> Limits:

@@ -26,6 +26,8 @@ _COMMANDS = {
     "talk": "talk to a server, by microphone or with a recording",
     "transcribe": "recognise recordings",
     "intent": "show what the small tier makes of a text",
+    "route": "show which model would answer a text, and why; calibrate when a larger one is asked",
+    "classify": "give a file of texts or recordings their intents, slots and routes",
     "say": "speak a text",
     "skills": "your own skills: list, new, check, train",
     "models": "list, pull, verify and remove models",

@@ -37,8 +37,10 @@ class Understanders:
             ModelError: it is not there, or cannot be loaded.
             ConfigError: the settings cannot be used.
         """
-        loaded = RepertoireLoader(load_settings(), Household(), base=intent).load()
-        return cls(loaded.registry, loaded.model, Reflex(loaded.registry, loaded.model, loaded.lexicon))
+        settings = load_settings()
+        loaded = RepertoireLoader(settings, Household(), base=intent).load()
+        reflex = Reflex(loaded.registry, loaded.model, loaded.lexicon, accept=settings.intent.accept)
+        return cls(loaded.registry, loaded.model, reflex)
 
     def __enter__(self) -> Self:
         return self

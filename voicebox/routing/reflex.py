@@ -71,9 +71,13 @@ class Reflex:
         registry: the skills.
         intent_model: scores texts; labels are intent names and `OUT_OF_SCOPE`.
         lexicon: knows the slots of all intents of the registry.
+        accept: P(in scope) from which a text is a skill's; None takes what was calibrated with the model.
     """
 
-    def __init__(self, registry: SkillSet, intent_model: IntentModel, lexicon: Lexicon) -> None:
+    def __init__(
+        self, registry: SkillSet, intent_model: IntentModel, lexicon: Lexicon, *, accept: float | None = None
+    ) -> None:
+        self._accept = accept
         self._repertoire = _Repertoire(registry, lexicon)
         self._model = intent_model
         self._exchange = threading.Lock()
@@ -112,6 +116,8 @@ class Reflex:
                 repertoire = self._repertoire
                 future = self._model.score(said, session=session)
             score = await asyncio.wrap_future(future)
+        if self._accept is not None:
+            score = replace(score, accepted=score.in_scope >= self._accept)
         intents = {intent.name: intent for intent in repertoire.skills.intents(skills)}
         guess = Reader(said, score, intents, repertoire.lexicon, dialog, now).read()
         missing: tuple[str, ...] = ()
