@@ -131,6 +131,8 @@ def _measures(
 
 def _without_values(intent: Intent, text: str) -> str:
     """The text, equally long, without the choices that have a number in them ("four cheese")."""
+    if not _NUMBER_WORD.search(text):
+        return text
     for slot in intent.slots:
         for value, forms in slot.values.items():
             for form in (value, *forms):

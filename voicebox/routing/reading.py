@@ -24,6 +24,7 @@ _FRAGMENT_COVERAGE = 0.75
 _EVIDENCE_COVERAGE = 0.6
 _EVIDENCE_SOUND = 0.75
 _PLAIN = 0.5
+_SURELY_OUT = 0.97
 _SURE = 0.8
 
 
@@ -133,6 +134,8 @@ class Reader:
         label = self._label()
         if label in self._intents and label != CORRECTION and self._score.confidence >= _PLAIN:
             return None
+        if self._score.intent == OUT_OF_SCOPE and self._score.confidence >= _SURELY_OUT:
+            return None  # A value in it is a word like any other: "why is the sky blue".
         best: Guess | None = None
         for name, intent in self._intents.items():
             needed = [slot for slot in intent.slots if slot.required]
