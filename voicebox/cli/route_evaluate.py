@@ -24,6 +24,8 @@ from voicebox.routing.evaluate import Example, Point, Prices, best_threshold, sw
 __all__ = ["add_arguments", "run", "with_setting"]
 
 _TOGETHER = 32
+_SHOWN = 0.4
+"""Share of in-scope texts up to which the curve is drawn."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,13 +139,16 @@ def _line(point: Point) -> str:
 
 def _plot(points: Sequence[Point], best: Point) -> bytes:
     def curve(name: str, value: str, scale: float = 1.0) -> Curve:
-        line = [(100 * point.in_scope_up, getattr(point, value) / scale) for point in points]
+        shown = [point for point in points if point.in_scope_up <= _SHOWN]
+        line = [(100 * point.in_scope_up, getattr(point, value) / scale) for point in shown[:: 1 + len(shown) // 300]]
         return Curve(name, line, [(100 * best.in_scope_up, getattr(best, value) / scale)])
 
     curves = [curve("OUT OF SCOPE UP", "out_of_scope_up"), curve("WELL SERVED", "served")]
     if points[-1].usd_per_1000:
         curves.append(curve("COST OF ALL LARGE", "usd_per_1000", points[-1].usd_per_1000))
-    return curves_png("ESCALATION", curves, x_label="IN SCOPE ESCALATED (%)", y_label="SHARE", x_max=40.0, y_max=1.0)
+    return curves_png(
+        "ESCALATION", curves, x_label="IN SCOPE ESCALATED (%)", y_label="SHARE", x_max=100 * _SHOWN, y_max=1.0
+    )
 
 
 def _text_of(path: Path) -> str:

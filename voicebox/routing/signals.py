@@ -69,10 +69,10 @@ _OPEN = _words(
     r"story",
 )
 _FACTS = _words(
-    r"who (?:is|was|were|invented|wrote|discovered)",
+    r"who(?:'s| is| was| were| invented| wrote| discovered)",
     r"when (?:is|was|were|did)",
     r"where (?:is|was|are)",
-    r"what (?:is|was) the (?:capital|population|distance|height|largest|highest|name|price|value|law)",
+    r"what(?:'s| is| was) the (?:capital|population|distance|height|largest|highest|name|price|value|law)",
     r"how (?:many|much|far|tall|old|long|big)",
 )
 

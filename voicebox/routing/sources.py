@@ -122,6 +122,10 @@ class RemoteSource:
                     total_ms=1000 * (ended - began),
                 )
 
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._chat.close()
+
     def _messages(self, ask: Ask) -> list[Mapping[str, Any]]:
         context = ask.context
         system = context.instructions if context.aside and context.instructions else self._system(ask)
