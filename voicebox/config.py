@@ -20,7 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from voicebox.config_tiers import RoutingSettings, TierSettings
+from voicebox.config_tiers import RoutingSettings, TierSettings, ToolSettings
 from voicebox.errors import ConfigError
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "SkillSettings",
     "SttSettings",
     "TierSettings",
+    "ToolSettings",
     "TtsSettings",
     "VadSettings",
     "leaves",
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 _PREFIX = "VOICEBOX_"
+_NAMED = ("tiers", "tools")
+"""Sections whose entries have names of the user's own."""
 _OTHER_VARIABLES = frozenset({"VOICEBOX_MODELS_DIR", "VOICEBOX_MODELS_MIRROR", "VOICEBOX_CONFIG"})
 """Variables that other parts read, or that a key has as a short name."""
 
@@ -222,6 +225,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()  # type: ignore[call-arg]
     routing: RoutingSettings = RoutingSettings()  # type: ignore[call-arg]
     tiers: dict[str, TierSettings] = Field({}, description="the models above the skills and the small one, by name")
+    tools: dict[str, ToolSettings] = Field({}, description="what larger models may call, by name")
 
     @classmethod
     def settings_customise_sources(
@@ -270,9 +274,9 @@ def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = 
 
 
 def leaves() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting as (dotted key, field), in order; without those of tiers, whose names are free."""
+    """Every setting as (dotted key, field), in order; without those of tiers and tools, whose names are free."""
     for section, field in Settings.model_fields.items():
-        if section == "tiers":
+        if section in _NAMED:
             continue  # Their names are the user's.
         assert isinstance(field.annotation, type)
         assert issubclass(field.annotation, BaseModel)
@@ -306,7 +310,7 @@ def _check_variables() -> None:
     """Variables with our prefix that name nothing would be ignored silently."""
     known = {_PREFIX + key.upper().replace(".", "__") for key, _ in leaves()}
     for name in sorted(os.environ):
-        if name.upper().startswith(f"{_PREFIX}TIERS__"):
+        if name.upper().startswith(tuple(f"{_PREFIX}{section.upper()}__" for section in _NAMED)):
             continue
         if name.startswith(_PREFIX) and name.upper() not in known | _OTHER_VARIABLES:
             close = difflib.get_close_matches(name, known, n=1)
@@ -320,7 +324,7 @@ def _explain(
 ) -> ConfigError:
     """The first problem of a validation as one line that names the key and where it comes from."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    parts = [str(part) for part in problem["loc"][: 3 if problem["loc"][0] == "tiers" else 2]]
+    parts = [str(part) for part in problem["loc"][: 3 if problem["loc"][0] in _NAMED else 2]]
     key = ".".join(parts)
     section, name = parts[0], parts[1] if len(parts) > 1 else ""
     variable = _PREFIX + key.upper().replace(".", "__")

@@ -1,4 +1,4 @@
-"""Settings of the tiers above the skills: `[tiers.NAME]`, any number of them, and `[routing]`."""
+"""Settings of what is above the skills: `[tiers.NAME]` and `[tools.NAME]`, any number of each, and `[routing]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from voicebox.llm.providers import PROVIDERS, provider
 
-__all__ = ["RoutingSettings", "TierSettings"]
+__all__ = ["RoutingSettings", "TierSettings", "ToolSettings"]
 
 
 class _Section(BaseModel):
@@ -74,3 +74,27 @@ class RoutingSettings(_Section):
     filler_ms: int = Field(500, ge=100, description="wait after the end of a turn before a filler")
     progress_ms: int = Field(2800, ge=500, description="silence after a filler before the next one")
     decisions: Path | None = Field(None, description="file to which every decision is appended, with the words")
+
+
+class ToolSettings(_Section):
+    """One tool of the server, or the tools of one MCP server."""
+
+    kind: Literal["webhook", "mcp"] = Field("webhook", description="an address, or an MCP server")
+    url: str = Field("", description="the address; of an MCP server one of streamable HTTP")
+    command: str = Field("", description="of an MCP server: the program to start, with its arguments")
+    description: str = Field("", description="of a webhook: what it does, for the model")
+    parameters: dict[str, Any] = Field({}, description="of a webhook: the JSON Schema of its arguments")
+    timeout_s: float = Field(5.0, gt=0, le=20, description="how long a call may take")
+    secret: SecretStr | None = Field(None, description="of a webhook: signs each request")
+    headers: dict[str, str] = Field({}, description="of a webhook: further headers")
+    only: tuple[str, ...] = Field((), description="of an MCP server: the tools that are offered; empty: all")
+    variables: tuple[str, ...] = Field((), description="of an MCP server: variables that its program sees")
+    small: bool = Field(False, description="whether the small tier may call it, too")
+
+    @model_validator(mode="after")
+    def _whole(self) -> ToolSettings:
+        if self.kind == "webhook" and not (self.url and self.description):
+            raise ValueError("a webhook needs url and description")
+        if self.kind == "mcp" and bool(self.url) == bool(self.command):
+            raise ValueError("an MCP server needs either url or command")
+        return self

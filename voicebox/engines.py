@@ -50,7 +50,8 @@ from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
 from voicebox.telemetry.journal import Journal
-from voicebox.tiers import Tiers, check_privacy, tier_asked
+from voicebox.tiers import Tiers, check_privacy, told_of
+from voicebox.toolkit import Toolkit
 from voicebox.tts.speaker import PiperSpeaker
 from voicebox.tts.types import Manner, Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
@@ -120,6 +121,7 @@ class Engines:
             language=voices.own.file.language,
             spare_threads=self._spare_threads,
         )
+        self.toolkit = Toolkit(settings)
         self.ledger = Ledger(settings.routing.session_usd)
         self.answerer = Answerer(
             self.reflex,
@@ -130,6 +132,7 @@ class Engines:
             fillers=self.tiers.fillers,
             ledger=self.ledger,
             answer_s=settings.routing.answer_s,
+            tools=self.toolkit.box,
         )
         conversation = settings.conversation
         self._session_engines = SessionEngines(
@@ -163,8 +166,9 @@ class Engines:
         record = None if self._journal is None else self._journal.open(id)
         watched = self._observers.watching(id, emit)
         session = Session(id, self._session_engines, watched, options, today=self.today, record=record)
-        self.ledger.open(id, lambda entry: watched(tier_asked(entry)))
+        self.ledger.open(id, lambda entry: watched(told_of(entry)))
         self._sessions[session.id] = session
+        self.toolkit.start()
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
         return session
@@ -240,6 +244,7 @@ class Engines:
             },
             "pull": asdict(self.pull.status) if self.pull is not None else None,
             "tiers": self.tiers.health(),
+            "tools": self.toolkit.health(),
             "stt_load": round(self.transcriber.load, 3),
         }
 
@@ -257,6 +262,7 @@ class Engines:
             self._ticker = None
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
         await self.tiers.close_connections()
+        await self.toolkit.stop()
         self._forget_closed()
 
     def close_models(self) -> None:

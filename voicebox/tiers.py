@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from voicebox.config import RoutingSettings, Settings, TierSettings
-from voicebox.conversation.events import TierAsked
+from voicebox.conversation.events import TierAsked, ToolUsed
 from voicebox.errors import ConfigError, EngineError, VoiceboxError
 from voicebox.llm.chat import LlamaChat
 from voicebox.llm.persona import EXAMPLES, remote_prompt
@@ -23,13 +23,13 @@ from voicebox.llm.sampling import Sampling
 from voicebox.models.fit import check_memory
 from voicebox.models.layout import check_role, locate_for
 from voicebox.routing.filler import FillerRules, Fillers
-from voicebox.routing.ledger import Entry
+from voicebox.routing.ledger import Entry, Use
 from voicebox.routing.policy import POLICIES
 from voicebox.routing.router import Router
 from voicebox.routing.sources import LocalSource, RemoteSource
 from voicebox.routing.tier import Ask, Limits, Made, Tier, privacy_of
 
-__all__ = ["Tiers", "check_privacy", "described_router", "tier_asked"]
+__all__ = ["Tiers", "check_privacy", "described_router", "told_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -228,8 +228,11 @@ def described_router(settings: Settings, *, language: str = "en") -> Router:
     return Router(tiers, policy, language=language)
 
 
-def tier_asked(entry: Entry) -> TierAsked:
-    """What a session tells of a try."""
+def told_of(entry: Entry | Use) -> TierAsked | ToolUsed:
+    """What a session tells of a try, or of a tool."""
+    if isinstance(entry, Use):
+        use = entry.use
+        return ToolUsed(entry.turn, use.name, use.arguments, use.output, use.ms, use.failed)
     attempt = entry.attempt
     usage = attempt.usage or Usage(0, 0, estimated=True)
     return TierAsked(

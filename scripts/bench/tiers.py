@@ -30,7 +30,7 @@ from voicebox.llm.remote import RemoteChat
 from voicebox.routing.answerer import FALLBACK, LOST_THE_REST, Answerer
 from voicebox.routing.breaker import Breaker
 from voicebox.routing.filler import Fillers
-from voicebox.routing.ledger import Entry, Ledger
+from voicebox.routing.ledger import Entry, Ledger, Use
 from voicebox.routing.prompting import Context
 from voicebox.routing.router import Router
 from voicebox.routing.sources import RemoteSource
@@ -58,6 +58,11 @@ class Report:
     entries: list[Entry] = field(default_factory=list)
     opened_after: list[int] = field(default_factory=list)
     probed_after_s: list[float] = field(default_factory=list)
+
+    def note(self, entry: Entry | Use) -> None:
+        """A try has ended."""
+        assert isinstance(entry, Entry), "there are no tools here"
+        self.entries.append(entry)
 
     @property
     def row(self) -> dict[str, Any]:
@@ -132,7 +137,7 @@ async def storm(turns: int, together: int, seed: int) -> tuple[Report, Frontier,
         numbers = iter(range(turns))
 
         async def caller(name: str) -> None:
-            ledger.open(name, report.entries.append)
+            ledger.open(name, report.note)
             for number in numbers:
                 await _turn(answerer, name, f"turn_{number}", report)
                 await asyncio.sleep(random.uniform(0.0, 0.3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from tests.frontier import Act, Frontier, frontier
+from tests.tools.test_webhook import address
 from voicebox.client.realtime_client import play
 from voicebox.client.result import TalkResult
 from voicebox.config import Settings, load_settings
@@ -109,3 +113,33 @@ async def test_another_voicebox_as_the_larger_model(url: str, speak: Speak, tmp_
         assert (tier["outcome"], tier["estimated"]) == ("answered", False)
         assert tier["completion_tokens"] > 0
         assert len(turn.reply) > len(turn.record["filler"])
+
+
+async def test_a_tool_of_the_server_is_called_once_and_its_result_is_spoken(
+    side: Frontier, speak: Speak, tmp_path: Path, require_model: Any
+) -> None:
+    called: list[Any] = []
+
+    def weather(request: Request, body: bytes) -> Response:
+        called.append(json.loads(body)["arguments"])
+        return PlainTextResponse("sunny, 18 degrees")
+
+    def act(body: dict[str, Any]) -> Act:
+        if body["messages"][-1]["role"] == "tool":
+            return Act((f"It is {body['messages'][-1]['content']}.",))
+        assert [tool["function"]["name"] for tool in body["tools"]] == ["weather"]
+        return Act(call=("weather", ['{"city":', '"Rome"}']))
+
+    side.act = act
+    async with address(weather) as hook:
+        tools = f'[tools.weather]\nurl = "{hook}"\ndescription = "Tells the weather of a city."\n'
+        tools += '[tools.weather.parameters]\nproperties = { city = { type = "string" } }\n'
+        async with voicebox_with(tmp_path, tier_of(side.url) + tools) as (url, engines):
+            result = await ask(url, speak, "Please explain and compare the weather in Rome and in Oslo.")
+            [turn] = result.turns
+            assert called == [{"city": "Rome"}]
+            assert turn.reply.endswith("It is sunny, 18 degrees.")
+            [tool] = told(result, "voicebox.tool")
+            assert (tool["name"], tool["output"], tool["failed"]) == ("weather", "sunny, 18 degrees", "")
+            assert not told(result, "response.function_call_arguments.done"), "it is none of the client's business"
+            assert engines.health()["tools"]["names"] == ["weather"]

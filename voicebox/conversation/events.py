@@ -29,6 +29,7 @@ __all__ = [
     "TierAsked",
     "Tokens",
     "ToolCalled",
+    "ToolUsed",
     "Transcript",
     "TurnCommitted",
     "TurnDropped",
@@ -238,6 +239,18 @@ class TierAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolUsed:
+    """A tool of the server was called for the answer to a turn; `failed` says why there is no result."""
+
+    turn: str
+    name: str
+    arguments: str
+    output: str
+    ms: float
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionError:
     """Something failed inside; the session lives on."""
 
@@ -260,6 +273,7 @@ SessionEvent = (
     | ReplyDone
     | ToolCalled
     | TierAsked
+    | ToolUsed
     | TurnRecord
     | SessionError
 )

@@ -45,8 +45,8 @@ class Answer:
         self.decided_s = decided_s
         self.guessed = False
         """Whether it was begun before the end of the turn, on words that proved to be the last."""
-        self.committed = False
-        """Set once the turn is committed: what is spoken from then on is no guess."""
+        self.taken = asyncio.Event()
+        """Set once the turn is committed: what is spoken from then on is no guess, and what is done is wanted."""
         self.tokens = 0
         """Pieces of text that the instruct model has made: a token each, or nearly."""
         self.generation: Generation | None = None
@@ -61,6 +61,8 @@ class Answer:
         """Set once the turn is over: until then it is a guess that nobody waits for."""
         self.on_plan: Callable[[], None] | None = None
         """Called once a skill that works knows what to do, if the turn was committed before."""
+        self.looking_up = False
+        """Whether a tool of the server is being called."""
         self.fillers: tuple[str, ...] = ()
         """What was said while a larger model was thinking; it is part of the pieces."""
         self.answered_by = decision.tier
@@ -74,6 +76,16 @@ class Answer:
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._error: VoiceboxError | None = None
+
+    @property
+    def committed(self) -> bool:
+        """Whether the turn is committed."""
+        return self.taken.is_set()
+
+    @committed.setter
+    def committed(self, done: bool) -> None:
+        if done:
+            self.taken.set()
 
     def run(self, producer: Coroutine[Any, Any, None]) -> None:
         """Start the task that offers the pieces."""

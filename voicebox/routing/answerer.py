@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from voicebox.errors import EngineError, VoiceboxError
 from voicebox.llm.types import ChatModel
@@ -25,12 +26,17 @@ from voicebox.routing.router import Decision, Router
 from voicebox.routing.sources import LocalSource
 from voicebox.routing.tier import Ask, Limits, Tier
 from voicebox.skills.types import Control, Plan, Understanding
+from voicebox.tools.box import ToolBox
 from voicebox.tts.phrases import PhraseStream, split_phrases
 from voicebox.tts.types import Speaker, SpokenPhrase
 
 __all__ = ["FALLBACK", "LOST_THE_REST", "TOO_SLOW", "Answerer", "small_tier"]
 
 _log = logging.getLogger(__name__)
+
+_LOOK_S = 0.25
+_MAX_STEPS = 4
+"""Calls of the server's tools for one answer."""
 
 FALLBACK = "Sorry, I can't help with that yet."
 LOST_THE_REST = "Sorry, I lost the rest of that thought."
@@ -60,6 +66,7 @@ class Answerer:
         fillers: what is said while a remote tier is being waited for.
         ledger: told of all that was asked.
         answer_s: seconds in which some tier must have begun to answer.
+        tools: what the server carries out for models.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Answerer:
         fillers: Fillers | None = None,
         ledger: Ledger | None = None,
         answer_s: float = 8.0,
+        tools: ToolBox | None = None,
     ) -> None:
         self.reflex = reflex
         self.router = router or Router([small_tier(chat, system)])
@@ -82,6 +90,7 @@ class Answerer:
         self._system = system
         self._fillers = fillers or Fillers()
         self._answer_s = answer_s
+        self._tools = tools or ToolBox()
 
     async def understand(self, text: str, context: Context) -> Understanding:
         """What the reflex tier makes of a text."""
@@ -159,15 +168,20 @@ class Answerer:
 
     async def _produce(self, answer: Answer, context: Context) -> None:
         turn = self._filler_turn(answer, context)
+        now = asyncio.get_running_loop().time
+        heard_s = 0.0
         try:
             async with contextlib.aclosing(self._phrases(answer, context, turn)) as phrases:
                 first = True
                 while True:
-                    piece = await self._next_piece(phrases, answer, context, turn if first else None)
+                    piece = await self._next_piece(phrases, answer, context, turn, first=first)
                     answer.offer(piece)
                     if piece is None:
                         return
                     first = False
+                    if turn is not None and piece.spoken is not None:
+                        heard_s = max(heard_s, now()) + piece.spoken.duration_s
+                        turn.sounds_until(heard_s)
                     await answer.room()
         except VoiceboxError as error:
             answer.fail(error)
@@ -176,9 +190,15 @@ class Answerer:
             answer.fail(EngineError(f"the answer failed: {error}"))
 
     async def _next_piece(
-        self, phrases: AsyncGenerator[str, None], answer: Answer, context: Context, turn: FillerTurn | None
+        self,
+        phrases: AsyncGenerator[str, None],
+        answer: Answer,
+        context: Context,
+        turn: FillerTurn | None,
+        *,
+        first: bool,
     ) -> Piece | None:
-        """The next phrase with its sound; the first is waited for with fillers, if there is a turn of them."""
+        """The next phrase with its sound; the first, and what a tool is asked for, is waited for with fillers."""
         if turn is None or not turn.first:
             return await self._piece(phrases, answer, context)
         now = asyncio.get_running_loop().time
@@ -186,8 +206,12 @@ class Answerer:
         wanted = asyncio.create_task(answer.wanted.wait())
         try:
             await asyncio.wait((coming, wanted), return_when=asyncio.FIRST_COMPLETED)
-            turn.began_s = now()
+            if first:
+                turn.began_s = now()
             while not coming.done():
+                if not (first or answer.looking_up):
+                    await asyncio.wait((coming,), timeout=_LOOK_S)
+                    continue
                 wait_s = self._wait_s(answer, now() - turn.began_s)
                 due_s = turn.due_s(now(), words_there=answer.first_text_s is not None, wait_s=wait_s)
                 await asyncio.wait((coming,), timeout=None if due_s is None else max(0.0, due_s - now()))
@@ -272,12 +296,42 @@ class Answerer:
     async def _tier_phrases(
         self, answer: Answer, context: Context, turn: FillerTurn | None
     ) -> AsyncGenerator[str, None]:
+        """The words of a tier; when it calls a tool of the server those that go on with the result."""
+        order = answer.decision.order
+        for step in range(_MAX_STEPS + 1):
+            last = step == _MAX_STEPS
+            said = False
+            async with contextlib.aclosing(self._one_answer(answer, context, order, turn, last)) as phrases:
+                async for phrase in phrases:
+                    said, answer.looking_up = True, False
+                    yield phrase
+            call = answer.call
+            if call is None or call.name not in self._tools:
+                return
+            answer.call, answer.looking_up = None, True
+            phrase = "" if said or answer.fillers else self._fillers.looking_up(context.session)
+            if turn is not None:
+                turn.said.append(phrase)
+            if phrase:
+                # Its first sound commits the turn: before that nothing is done.
+                yield phrase
+            await answer.taken.wait()
+            use = await self._tools.call(call)
+            self.ledger.used(context.session, context.turn, use)
+            context = replace(context, exchange=(*context.exchange, (call, use.output)))
+            order = (answer.answered_by, *(name for name in order if name != answer.answered_by))
+
+    async def _one_answer(
+        self, answer: Answer, context: Context, order: Sequence[str], turn: FillerTurn | None, last: bool
+    ) -> AsyncGenerator[str, None]:
         def ended(attempt: Attempt) -> None:
             self.ledger.add(context.session, context.turn, attempt)
 
+        tiers = self.router.named(order)
         phrases, said = PhraseStream(eager=True), False
-        ask = Ask(answer.understanding.text, context, told=turn.first if turn is not None else "")
-        chain = Chain(self.router.named(answer.decision.order), ask, answer_s=self._answer_s, done=ended)
+        asked = self._with_tools(context, small=tiers[0].level == "small", never=last)
+        ask = Ask(answer.understanding.text, asked, told=turn.first if turn is not None else "")
+        chain = Chain(tiers, ask, answer_s=self._answer_s, done=ended)
         try:
             async with contextlib.aclosing(chain.stream()) as pieces:
                 async for piece in pieces:
@@ -305,3 +359,11 @@ class Answerer:
             yield phrase
         if not said and answer.call is None:
             yield FALLBACK
+
+    def _with_tools(self, context: Context, *, small: bool, never: bool) -> Context:
+        """With the server's tools beside the client's; `never`: they were called often enough."""
+        own = self._tools.offered(small=small)
+        if not own or context.aside or context.tools.choice.mode == "none":
+            return context
+        tools = replace(context.tools, tools=(*context.tools.tools, *own))
+        return replace(context, tools=tools.never() if never else tools)

@@ -156,6 +156,11 @@ class Fillers:
         first = own if own is not None and own not in heard else _fresh(openings, heard)
         return FillerTurn(first, self._phrases.progress, self.rules, now)
 
+    def looking_up(self, session: str) -> str:
+        """A phrase for the moment in which a tool is called."""
+        phrases = self._phrases or _PHRASES["en"]
+        return _fresh(phrases.lookup or phrases.opening, self._heard.get(session, deque()))
+
     def said(self, session: str, turn: FillerTurn, now: float) -> None:
         """A session has begun to hear the phrase that was taken last."""
         heard = self._heard.setdefault(session, deque(maxlen=_REMEMBERED))

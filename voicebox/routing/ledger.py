@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from voicebox.routing.attempt import Attempt
 from voicebox.routing.router import Budget
+from voicebox.tools.box import ToolUse
 
-__all__ = ["Account", "Entry", "Ledger"]
+__all__ = ["Account", "Entry", "Ledger", "Use"]
 
 _MAX_CALLS = 1024
 
@@ -21,6 +22,15 @@ class Entry:
     session: str
     turn: str
     attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A call of one of the server's tools, and whose it was."""
+
+    session: str
+    turn: str
+    use: ToolUse
 
 
 @dataclass(slots=True)
@@ -66,7 +76,7 @@ class Account:
 class _Session:
     account: Account = field(default_factory=Account)
     limit_usd: float | None = None
-    watch: Callable[[Entry], None] | None = None
+    watch: Callable[[Entry | Use], None] | None = None
 
 
 class Ledger:
@@ -85,7 +95,7 @@ class Ledger:
         self._callers: OrderedDict[str, str] = OrderedDict()
 
     def open(
-        self, session: str, watch: Callable[[Entry], None] | None = None, *, limit_usd: float | None = None
+        self, session: str, watch: Callable[[Entry | Use], None] | None = None, *, limit_usd: float | None = None
     ) -> None:
         """A session begins; `watch` is told of its tries, `limit_usd` bounds it below the ledger's own bound."""
         limits = [limit for limit in (limit_usd, self._session_usd) if limit is not None]
@@ -104,6 +114,12 @@ class Ledger:
             entry.account.add(attempt)
             if entry.watch is not None:
                 entry.watch(Entry(session, turn, attempt))
+
+    def used(self, session: str, turn: str, use: ToolUse) -> None:
+        """A tool of the server was called."""
+        entry = self._sessions.get(session)
+        if entry is not None and entry.watch is not None:
+            entry.watch(Use(session, turn, use))
 
     def account(self, session: str) -> Account:
         """What a session has cost so far."""

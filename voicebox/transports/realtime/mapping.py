@@ -19,6 +19,7 @@ from voicebox.conversation.events import (
     SpeechStarted,
     TierAsked,
     ToolCalled,
+    ToolUsed,
     Transcript,
     TurnCommitted,
     TurnDropped,
@@ -100,6 +101,8 @@ class EventMapper:
                 self.responses.called(event)
             case TurnRecord():
                 self._put("voicebox.turn", **self._turn_record(event))
+            case ToolUsed():
+                self._put("voicebox.tool", **plain(event))
             case TierAsked():
                 self._put("voicebox.tier", **plain(event))
             case SessionError(code, message):
