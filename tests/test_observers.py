@@ -43,6 +43,13 @@ async def test_what_was_said_is_stored_where_that_is_wanted(tmp_path: Path) -> N
     assert turn.record["transcript"] == "turn on the light"
 
 
+async def test_what_was_said_can_be_kept_redacted(tmp_path: Path) -> None:
+    path = await _talk(tmp_path, **{"store.texts": "redacted"})
+    (turn,) = read_turns(path)
+    assert turn.record["transcript"] == "turn on the light"
+    assert not any(char.isdigit() for char in turn.record["reply_text"])
+
+
 def test_nobody_watches_by_default() -> None:
     seen: list[e.SessionEvent] = []
     emit = seen.append

@@ -55,6 +55,11 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.strip("[]").replace('"', "").split(",") if part.strip())
 
 
+def _kept(value: object) -> object:
+    """Before there were three ways, it was kept or not."""
+    return {"true": "full", "false": "off"}.get(str(value).lower(), value)
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list of names; in variables and flags separated by commas."""
 
@@ -187,7 +192,9 @@ class StoreSettings(_Section):
 
     path: Path | None = Field(None, description="SQLite database of calls and the waterfalls of their turns")
     keep_days: float = Field(30.0, gt=0, description="days after which a call is deleted")
-    texts: bool = Field(False, description="also keep what was said")
+    texts: Annotated[Literal["off", "redacted", "full"], BeforeValidator(_kept)] = Field(
+        "off", description="whether what was said is kept too; redacted: without digits, addresses and what is spelt"
+    )
 
 
 class TelemetrySettings(_Section):

@@ -6,6 +6,7 @@ from voicebox.config import Settings
 from voicebox.conversation.events import SessionEvent, TierAsked, TurnRecord
 from voicebox.conversation.ports import Emit
 from voicebox.store.calls import CallStore
+from voicebox.store.redact import redacted
 from voicebox.telemetry.plain import plain
 from voicebox.telemetry.tracing import TurnTracer
 
@@ -48,8 +49,10 @@ class Observers:
         if self._tracer is not None:
             self._tracer.turn(session, record)
         if self._store is not None:
-            if not self._texts:
+            if self._texts == "off":
                 record = {name: value for name, value in record.items() if name not in _SAID}
+            elif self._texts == "redacted":
+                record |= {name: redacted(record[name]) for name in _SAID if name in record}
             self._store.turn(session, event.turn, record)
 
     def ended(self, session: str) -> None:

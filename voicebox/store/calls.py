@@ -17,7 +17,7 @@ from typing import Any
 from voicebox.errors import ConfigError
 from voicebox.store.schema import migrate
 
-__all__ = ["CallStore", "StoredTurn", "read_turns"]
+__all__ = ["CallStore", "StoredTurn", "open_database", "read_turns"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class CallStore:
         self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with closing(_open(path)) as database:
+            with closing(open_database(path)) as database:
                 migrate(database)
             path.chmod(0o600)
         except ConfigError as error:
@@ -143,7 +143,7 @@ class CallStore:
             jobs, ended = self._take()
             try:
                 if database is None:
-                    database = _open(self._path)
+                    database = open_database(self._path)
                 with database:
                     for statement, values in jobs:
                         database.execute(statement, values)
@@ -189,7 +189,7 @@ def read_turns(path: Path, *, call: str | None = None, limit: int = 50) -> Itera
     which = "WHERE call = ?" if call is not None else ""
     values = (call, limit) if call is not None else (limit,)
     try:
-        with closing(_open(path)) as database:
+        with closing(open_database(path)) as database:
             rows = database.execute(
                 "SELECT call, turn, at, tier, intent, total_ms, cost, record FROM turns "
                 f"{which} ORDER BY at DESC, rowid DESC LIMIT ?",
@@ -201,7 +201,8 @@ def read_turns(path: Path, *, call: str | None = None, limit: int = 50) -> Itera
         yield StoredTurn(call_, turn, at, tier, intent, total_ms, cost, json.loads(record))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection that does not lock readers out, and keeps what belongs together."""
     database = sqlite3.connect(path, timeout=_BUSY_S)
     try:
         database.execute("PRAGMA journal_mode = WAL")
