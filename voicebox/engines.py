@@ -43,6 +43,7 @@ from voicebox.routing.answerer import Answerer, small_tier
 from voicebox.routing.ledger import Ledger
 from voicebox.routing.reflex import Reflex
 from voicebox.server.backends import Backends
+from voicebox.server.http_tiers import TierReplies
 from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
 from voicebox.stt.batcher import SttBatcher
@@ -190,6 +191,7 @@ class Engines:
             language=self.stt_language,
             context_tokens=self.settings.chat.context_tokens,
             vad_threshold=self.settings.vad.threshold,
+            tiers=TierReplies(self.tiers.router, self.ledger, answer_s=self.settings.routing.answer_s),
         )
 
     @property

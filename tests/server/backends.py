@@ -20,6 +20,7 @@ from voicebox.llm.plain import Cleaner
 from voicebox.llm.sampling import Sampling
 from voicebox.llm.types import Message
 from voicebox.server.backends import Backends
+from voicebox.server.http_tiers import TierReplies
 from voicebox.skills.types import Plan, Understanding
 from voicebox.stt.types import SAMPLE_RATE, Clip, Hypothesis, Priority, Word
 from voicebox.tts.types import Manner, SpokenPhrase
@@ -176,6 +177,7 @@ class Fakes:
     reflex: FakeReflex = field(default_factory=FakeReflex)
     language: str = "en"
     late_s: float = 0.0
+    tiers: TierReplies | None = None
 
     @property
     def backends(self) -> Backends:
@@ -193,4 +195,5 @@ class Fakes:
             now=lambda: datetime(2025, 1, 1, 12),
             waiting_s=lambda: self.late_s,
             language=self.language,
+            tiers=self.tiers,
         )

@@ -18,6 +18,7 @@ from voicebox.llm.types import Message
 from voicebox.routing.reflex import Reflex
 from voicebox.server.admission import RefusedError
 from voicebox.server.http_errors import HttpError
+from voicebox.server.http_tiers import TierReplies
 from voicebox.stt.types import Transcriber
 from voicebox.tts.types import Speaker
 from voicebox.vad.types import VadStream
@@ -69,6 +70,7 @@ class Backends:
         language: what the recogniser is set to, "auto" if it finds out.
         context_tokens: tokens that a prompt and its reply may have.
         vad_threshold: speech probability that counts as voice.
+        tiers: the models above the small one.
     """
 
     transcriber: Transcriber
@@ -84,6 +86,7 @@ class Backends:
     language: str = "en"
     context_tokens: int = 4096
     vad_threshold: float = 0.5
+    tiers: TierReplies | None = None
 
 
 class Places:

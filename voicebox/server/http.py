@@ -86,10 +86,12 @@ class HttpEndpoints:
         return JSONResponse(found)
 
     def _models(self) -> list[dict[str, Any]]:
-        parts = self._health().get("models", {})
+        health = self._health()
+        parts = health.get("models", {})
         names = sorted({name for name in map(_model_name, parts.values()) if name})
         if _model_name(parts.get("small")):
             names = ["small", *names]
+        names += [name for name in health.get("tiers", {}) if name != "small"]
         return [
             {"id": name, "object": "model", "created": self._created, "owned_by": "voicebox"}
             for name in (_MODEL_ID, *names)

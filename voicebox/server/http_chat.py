@@ -1,17 +1,17 @@
 """`POST /v1/chat/completions`: the tiers that answer calls, asked in writing.
 
-"small" is the instruct model as it is, told what the client tells it. "voicebox" is the assistant: a skill answers
-where one only has to say something; what would do something (set a timer, switch a lamp) belongs to a call, so it is
-left to the instruct model, which knows that it cannot.
+"small" is the instruct model as it is, told what the client tells it; other tiers go by their names. "voicebox" is the
+assistant: a skill answers where one only has to say something; what would do something (set a timer, switch a lamp)
+belongs to a call, so it is left to the model that the router chooses, which knows that it cannot.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -28,8 +28,9 @@ from voicebox.server.backends import Backends, Completer, Places, while_connecte
 from voicebox.server.chat_body import ChatBody
 from voicebox.server.http_body import read_json
 from voicebox.server.http_errors import HttpError
+from voicebox.server.http_tiers import End
 from voicebox.server.sse import DONE, Streaming, broken, event, first_then
-from voicebox.skills.types import Dialog
+from voicebox.skills.types import Dialog, Understanding
 
 __all__ = ["Chat"]
 
@@ -54,24 +55,6 @@ class _Spoken:
         return self._plain.feed(self._spoken.finish()) + self._plain.finish()
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a reply ended, and who gave it."""
-
-    reason: str
-    prompt_tokens: int
-    tokens: int
-    tier: str
-
-    @property
-    def usage(self) -> dict[str, int]:
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.tokens,
-            "total_tokens": self.prompt_tokens + self.tokens,
-        }
-
-
 class Chat:
     """The endpoint.
 
@@ -85,6 +68,7 @@ class Chat:
         self._settings = settings
         self._backends = backends
         self._places = places
+        self._tiers = backends.tiers
 
     async def create(self, request: Request) -> Response:
         """Answer."""
@@ -109,14 +93,17 @@ class Chat:
         }
         return JSONResponse(head | {"choices": [choice], "usage": end.usage, "voicebox": {"tier": end.tier}})
 
-    def _reply(self, body: ChatBody) -> AsyncGenerator[str | _End, None]:
+    def _reply(self, body: ChatBody) -> AsyncGenerator[str | End, None]:
         chat = self._backends.chat()
         small = {"small", *([chat.name] if chat is not None else [])}
         if body.model == _ASSISTANT:
             return self._assistant(body)
         if body.model in small:
             return self._small(body, chat)
-        known = ", ".join(sorted({_ASSISTANT, *small}))
+        tiers = [] if self._tiers is None else self._tiers.names
+        if body.model in tiers:
+            return self._large(body, (body.model,))
+        known = ", ".join(sorted({_ASSISTANT, *small, *tiers}))
         raise HttpError(
             404,
             f"The model {body.model!r} does not exist",
@@ -125,14 +112,21 @@ class Chat:
             cure=f"Use one of {known}.",
         )
 
-    async def _assistant(self, body: ChatBody) -> AsyncGenerator[str | _End, None]:
+    async def _assistant(self, body: ChatBody) -> AsyncGenerator[str | End, None]:
         messages = body.turns
-        said = await self._skill(messages)
+        said, understanding = await self._skill(messages)
         if said is not None:
             stop = PlainText(body.stops)
             yield stop.feed(said) + stop.finish()
-            yield _End("stop", 0, 0, "reflex")
+            yield End("stop", 0, 0, "reflex")
             return
+        if self._tiers is not None and understanding is not None:
+            decision = self._tiers.decide(understanding, messages, self._backends.now())
+            if decision.remote:
+                async with aclosing(self._large(body, decision.order)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                return
         extra = " ".join(message.content for message in messages if message.role == "system")
         system = Message("system", self._backends.system(extra))
         turns = [system, *(message for message in messages if message.role != "system")]
@@ -140,11 +134,16 @@ class Chat:
             async for piece in pieces:
                 yield piece
 
-    async def _skill(self, messages: list[Message]) -> str | None:
-        """What a skill says to the last message, if saying it is all that it does."""
+    def _large(self, body: ChatBody, order: Sequence[str]) -> AsyncGenerator[str | End, None]:
+        assert self._tiers is not None, "only its tiers are in an order"
+        most = body.most_tokens
+        return self._tiers.stream(order, body.turns, now=self._backends.now(), stops=body.stops, max_tokens=most)
+
+    async def _skill(self, messages: list[Message]) -> tuple[str | None, Understanding | None]:
+        """What a skill says to the last message, if saying is all that it does; and what the message is taken for."""
         last = messages[-1]
         if last.role != "user":
-            return None
+            return None, None
         replies = [message.content for message in messages if message.role == "assistant"]
         dialog, session = Dialog(last_reply=replies[-1] if replies else ""), _session()
         now, reflex = self._backends.now(), self._backends.reflex
@@ -156,15 +155,15 @@ class Chat:
         finally:
             reflex.release(session)
         if plan is None or plan.commit is not None or plan.control is not None or plan.ask is not None:
-            return None
-        return plan.reply
+            return None, understanding
+        return plan.reply, understanding
 
-    def _small(self, body: ChatBody, chat: Completer | None) -> AsyncGenerator[str | _End, None]:
+    def _small(self, body: ChatBody, chat: Completer | None) -> AsyncGenerator[str | End, None]:
         return self._generate(body, chat, body.turns, PlainText(body.stops), examples=False)
 
     async def _generate(
         self, body: ChatBody, chat: Completer | None, messages: list[Message], text: Cleaner, *, examples: bool = True
-    ) -> AsyncGenerator[str | _End, None]:
+    ) -> AsyncGenerator[str | End, None]:
         if chat is None:
             raise HttpError(
                 503,
@@ -195,7 +194,7 @@ class Chat:
             chat.release(session)
         generation = done[0]
         reason = "length" if generation.finish == "length" else "stop"
-        yield _End(reason, generation.prompt_tokens, generation.tokens, "small")
+        yield End(reason, generation.prompt_tokens, generation.tokens, "small")
 
 
 def _session() -> str:
@@ -210,12 +209,12 @@ def _sampling(body: ChatBody) -> Sampling | None:
     return drawn if body.top_p is None else replace(drawn, top_p=body.top_p)
 
 
-async def _whole(reply: AsyncGenerator[str | _End, None]) -> tuple[str, _End]:
+async def _whole(reply: AsyncGenerator[str | End, None]) -> tuple[str, End]:
     said: list[str] = []
-    end = _End("stop", 0, 0, "none")
+    end = End("stop", 0, 0, "none")
     async with aclosing(reply):
         async for piece in reply:
-            if isinstance(piece, _End):
+            if isinstance(piece, End):
                 end = piece
             else:
                 said.append(piece)
@@ -223,7 +222,7 @@ async def _whole(reply: AsyncGenerator[str | _End, None]) -> tuple[str, _End]:
 
 
 async def _chunks(
-    reply: AsyncGenerator[str | _End, None], head: dict[str, Any], *, usage: bool
+    reply: AsyncGenerator[str | End, None], head: dict[str, Any], *, usage: bool
 ) -> AsyncGenerator[bytes, None]:
     def chunk(delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
@@ -235,7 +234,7 @@ async def _chunks(
             if not begun:
                 begun = True
                 yield chunk({"role": "assistant", "content": ""})
-            if isinstance(piece, _End):
+            if isinstance(piece, End):
                 yield chunk({}, piece.reason)
                 if usage:
                     yield event(head | {"choices": [], "usage": piece.usage})
