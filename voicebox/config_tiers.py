@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -73,7 +72,6 @@ class RoutingSettings(_Section):
     filler: bool = Field(True, description="say a short phrase while a larger model thinks")
     filler_ms: int = Field(500, ge=100, description="wait after the end of a turn before a filler")
     progress_ms: int = Field(2800, ge=500, description="silence after a filler before the next one")
-    decisions: Path | None = Field(None, description="file to which every decision is appended, with the words")
 
 
 class ToolSettings(_Section):

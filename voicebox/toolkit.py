@@ -9,6 +9,7 @@ from voicebox.errors import ConfigError
 from voicebox.llm.tools import Tool
 from voicebox.routing.tier import privacy_of
 from voicebox.tools.box import ServerTool, ToolBox
+from voicebox.tools.function import installed_tools
 from voicebox.tools.mcp_server import McpServer
 from voicebox.tools.webhook import Webhook
 
@@ -24,6 +25,7 @@ class Toolkit:
 
     def __init__(self, settings: Settings) -> None:
         self.box = ToolBox()
+        self.box.add(installed_tools())
         self._servers: list[McpServer] = []
         for name, tool in settings.tools.items():
             if settings.routing.local_only and tool.url and privacy_of(tool.url) != "machine":

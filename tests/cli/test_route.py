@@ -12,6 +12,7 @@ from voicebox.audio.files import write_wav
 from voicebox.cli.main import main
 from voicebox.cli.route_evaluate import with_setting
 from voicebox.config import load_settings
+from voicebox.store.calls import CallStore
 
 pytestmark = pytest.mark.models
 
@@ -147,3 +148,21 @@ def test_what_cannot_be_classified(capsys: pytest.CaptureFixture[str], text: str
     assert main(["classify", "in.jsonl", "--out", "out.jsonl"]) != 0
     assert says in capsys.readouterr().err
     assert not before or Path("out.jsonl").read_text() == before
+
+
+def test_stored_turns_are_decided_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Path("voicebox.toml").write_text(f'[store]\npath = "{tmp_path / "calls.db"}"\n{TIERS}')
+    assert main(["route", "replay"]) != 0
+    assert "no database" in capsys.readouterr().err
+    store = CallStore(tmp_path / "calls.db")
+    store.began("a")
+    for n, (text, tier) in enumerate(
+        [("set a timer for ten minutes", "reflex"), ("no, five minutes", "reflex"), ("i am a bit tired", "small")]
+    ):
+        store.turn("a", f"turn_{n}", {"tier": tier, "transcript": text, "reply_text": "Okay."})
+    store.close()
+    [same] = voicebox(capsys, "route", "replay")
+    assert (same["turns"], same["changed"]) == (3, 0)
+    moved, summary = voicebox(capsys, "route", "replay", "--routing.policy", "quality")
+    assert (moved["text"], moved["was"], moved["would_be"]) == ("i am a bit tired", "small", "big")
+    assert summary["would_be"] == {"reflex": 2, "big": 1}

@@ -7,7 +7,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
-from voicebox.cli import route_evaluate
+from voicebox.cli import route_evaluate, route_replay
 from voicebox.cli.output import Output, add_json_flag
 from voicebox.cli.parts import Understanders
 from voicebox.cli.settings_flags import add_settings_flags, settings_from
@@ -25,9 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "route",
         help="show which model would answer a text, and why",
         description="Which tier would answer a text under these settings, and why; nothing is asked of any. "
-        "`voicebox route evaluate FILE` measures and calibrates the threshold on labelled texts.",
+        "`voicebox route evaluate FILE` measures and calibrates the threshold on labelled texts; `voicebox route "
+        "replay` decides stored turns (store.path) again, and shows what these settings would change.",
     )
-    parser.add_argument("text", nargs="+", help="what is said, or `evaluate FILE`")
+    parser.add_argument("text", nargs="+", help="what is said, or `evaluate FILE`, or `replay`")
     parser.add_argument("--before", action="append", default=[], metavar="TEXT", help="what the caller said before")
     parser.add_argument("--model", help="another intent model than the one that ships: a name or a GGUF file")
     route_evaluate.add_arguments(parser)
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     if args.text[0] == "evaluate" and len(args.text) == 2:
         return route_evaluate.run(args, Path(args.text[1]), settings)
+    if args.text == ["replay"]:
+        return route_replay.run(args, settings)
     text = " ".join(args.text)
     router = described_router(settings)
     history = tuple(
