@@ -24,7 +24,8 @@ def add_json_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def to_json(row: Mapping[str, Any]) -> str:
-    """One line of JSON. Floats keep four decimals; dataclasses, enums, paths, sets and numpy values are converted.
+    """One line of JSON. Floats keep four decimals, small ones four digits; dataclasses, enums, paths, sets and numpy
+    values are converted.
 
     Raises:
         TypeError: a value that has no JSON form.
@@ -46,7 +47,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, float):
-        return round(value, 4) if np.isfinite(value) else None
+        if not np.isfinite(value):
+            return None
+        # Prices of a single answer are far below a cent.
+        return round(value, 4) if abs(value) >= 0.01 else float(f"{value:.4g}")
     if isinstance(value, Path):
         return str(value)
     return value

@@ -59,7 +59,7 @@ class Drafts:
         fact."""
         hit = self.account.settle(turn, _basis(text, context))
         if hit and self.answer is not None:
-            self.answer.guessed = True
+            self.answer.guessed = self.answer.started
             self._answerer.start(self.answer, context)
             if self.answer.first.done():
                 self._tell(_first_fact(turn, self.answer))

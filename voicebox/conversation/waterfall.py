@@ -89,9 +89,8 @@ def turn_record(
     def at(moment: float | None) -> float | None:
         return None if moment is None else session_time(moment)
 
-    full = replace(
-        marks, decided_s=at(answer.decided_s), first_text_s=at(answer.first_text_s), ready_s=at(answer.ready_s)
-    )
+    text_s = answer.first_text_s if answer.filler_s is None else answer.filler_s
+    full = replace(marks, decided_s=at(answer.decided_s), first_text_s=at(text_s), ready_s=at(answer.ready_s))
     return TurnRecord(
         turn=turn,
         reply=reply,

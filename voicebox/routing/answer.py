@@ -70,6 +70,7 @@ class Answer:
         self.voice_ms = 0.0
         """Processor time of the voice so far."""
         self.first_text_s: float | None = None
+        self.filler_s: float | None = None
         self.ready_s: float | None = None
         self.first: asyncio.Future[Piece | None] = asyncio.get_running_loop().create_future()
         self._queue: asyncio.Queue[Piece | None] = asyncio.Queue()

@@ -227,6 +227,8 @@ class Answerer:
 
     async def _say_filler(self, turn: FillerTurn, answer: Answer, context: Context) -> None:
         phrase = turn.take()
+        if not answer.fillers:
+            answer.filler_s = time.monotonic()
         spoken = await self._speak(phrase, answer, context)
         now = asyncio.get_running_loop().time()
         turn.sounds_until(now + spoken.duration_s)
