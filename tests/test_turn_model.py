@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.vad.dummy_turn import write_turn_model
-from voicebox.engines import find_turn_model
 from voicebox.errors import ModelError
 from voicebox.models.catalog import catalog
+from voicebox.opening import find_turn_model
 
 
 @pytest.fixture(autouse=True)

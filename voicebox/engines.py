@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from voicebox.audio.resample import resample
-from voicebox.config import Settings, SttSettings, TtsSettings
+from voicebox.config import Settings
 from voicebox.conversation.endpoint import EndpointPolicy
 from voicebox.conversation.ports import Emit, SessionOptions
 from voicebox.conversation.session import Session, SessionEngines
@@ -31,13 +30,12 @@ from voicebox.llm.swap import SwapIntentModel
 from voicebox.llm.types import ChatModel
 from voicebox.models.background import BackgroundPull
 from voicebox.models.catalog import catalog
-from voicebox.models.choose import Measured, choose_stt
 from voicebox.models.fit import check_memory
 from voicebox.models.hardware import hardware
 from voicebox.models.layout import check_role, locate_for
 from voicebox.models.store import configure, installed
-from voicebox.models.voices import installed_voices, locate_voice
 from voicebox.observers import Observers
+from voicebox.opening import find_turn_model, open_recognizer, open_voices, stt_workers
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
 from voicebox.routing.answerer import Answerer, small_tier
 from voicebox.routing.ledger import Ledger
@@ -47,25 +45,20 @@ from voicebox.server.http_tiers import TierReplies
 from voicebox.skills.registry import Registry
 from voicebox.skills.state import Household
 from voicebox.stt.batcher import SttBatcher
-from voicebox.stt.speed import PROBE_TEXT, partial_ms
-from voicebox.stt.types import SAMPLE_RATE
-from voicebox.stt.whisper import WhisperRecognizer
 from voicebox.telemetry.journal import Journal
 from voicebox.tiers import Tiers, check_privacy, told_of
 from voicebox.toolkit import Toolkit
 from voicebox.tts.speaker import PiperSpeaker
-from voicebox.tts.types import Manner, Synthesizer
-from voicebox.tts.voices import VoicePool, find_voice, open_voice, read_aliases
+from voicebox.tts.types import Manner
+from voicebox.tts.voices import open_voice
 from voicebox.vad.silero import SileroVad
 from voicebox.vad.smart_turn import SmartTurn, TurnVoter
 
-__all__ = ["Engines", "find_turn_model", "open_recognizer"]
+__all__ = ["Engines"]
 
 _log = logging.getLogger(__name__)
 
 _RETRY_PULL_S = 300.0
-_TURN_MODEL = "smart-turn-v3.2"
-_STT_BEST_FIRST = ("whisper-base", "whisper-tiny.en")
 
 
 class Engines:
@@ -106,13 +99,13 @@ class Engines:
         self.vad = SileroVad()
         turn_model = find_turn_model(settings.vad.turn_model)
         self._voter = None if turn_model is None else TurnVoter(SmartTurn(turn_model))
-        voices = _voice_pool(settings.tts, settings.stt.language)
+        voices = open_voices(settings.tts, settings.stt.language)
         synthesizer = open_voice(voices.own, settings.tts.threads)
         self.speaker = PiperSpeaker(synthesizer, settings.tts.cache_mb, voices=voices, speed=settings.tts.rate)
         recognizer = open_recognizer(settings.stt, synthesizer)
         self.stt_name = recognizer.name
         self.stt_language = settings.stt.language if recognizer.multilingual else "en"
-        self.transcriber = SttBatcher(recognizer, express=_workers() > 1)
+        self.transcriber = SttBatcher(recognizer, express=stt_workers() > 1)
         self.reflex = Reflex(self.registry, self.intent, repertoire.lexicon, accept=settings.intent.accept)
         self.tiers = Tiers(
             settings,
@@ -148,9 +141,7 @@ class Engines:
             judge=self._voter,
             partial_ms=settings.stt.partial_interval_ms,
         )
-        self.speaker.warm(self.registry.warm_phrases())
-        if self.tiers.any_above:
-            self.speaker.warm(self.tiers.fillers.warm_phrases())
+        self._warm_voice()
         self.pull = self._start_chat()
         self._watch = Watch(loader, repertoire.own, self._exchange)
 
@@ -207,11 +198,16 @@ class Engines:
         """Go on with other skills: texts that are being understood keep the old ones."""
         self.reflex.replace(repertoire.registry, repertoire.lexicon, lambda: self.intent.swap(repertoire.model))
         self._repertoire = repertoire
-        self.speaker.warm(repertoire.registry.warm_phrases())
+        self._warm_voice()
         with self._lock:
             if self._chat is not None:
                 self._chat.pin(self._system(self.settings.conversation.instructions), cache=PromptCache())
         _log.info("Own skills now: %s", ", ".join(skill.name for skill in repertoire.own.skills) or "none")
+
+    def _warm_voice(self) -> None:
+        """Let the voice say what will be said often, ahead; fillers first, as somebody waits for them."""
+        fillers = self.tiers.fillers.warm_phrases() if self.tiers.any_above or self._repertoire.own.skills else ()
+        self.speaker.warm((*fillers, *self.registry.warm_phrases()))
 
     def today(self) -> datetime:
         """Local time where the assistant lives."""
@@ -393,84 +389,6 @@ def _chat_path(settings: Settings) -> Path | None:
         return None
     check_role("small", name)
     return locate_for("small", name) if name not in catalog() or installed(name) else None
-
-
-def _voice_pool(settings: TtsSettings, language: str) -> VoicePool:
-    own = find_voice(settings.voice, locate_voice)
-    if own.file.language != language.lower().split("-")[0]:
-        _log.warning("The voice %s speaks %r, the callers %r", own.name, own.file.language, language)
-    aliases = read_aliases(settings.aliases)
-    pool = VoicePool(
-        own,
-        settings.threads,
-        locate=locate_voice,
-        installed=installed_voices,
-        aliases=aliases,
-        most=settings.more_voices,
-        idle_s=settings.idle_s,
-    )
-    for alias in aliases:
-        pool.find(alias)
-    return pool
-
-
-def find_turn_model(name: str) -> Path | None:
-    """The model that hears whether a turn is over; None for "none", and for "auto" where it is not installed.
-
-    Raises:
-        ModelError: the one that is named is not here.
-    """
-    if name in ("", "none") or (name == "auto" and not installed(_TURN_MODEL)):
-        return None
-    return locate_for("turn", _TURN_MODEL if name == "auto" else name)
-
-
-def _workers() -> int:
-    """Decodes at the same time: with a second core, finals need not wait for a partial that runs."""
-    return min(2, hardware().cores)
-
-
-def open_recognizer(settings: SttSettings, voice: Synthesizer) -> WhisperRecognizer:
-    """The recogniser that is named; for "auto" the best of those installed that keeps up with speech here.
-
-    Args:
-        voice: says the sentence that they are measured on.
-
-    Raises:
-        ModelError: none is installed, or the one that is named cannot be loaded.
-    """
-
-    def load(name: str) -> WhisperRecognizer:
-        return WhisperRecognizer(
-            locate_for("stt", name),
-            name,
-            device=settings.device,
-            compute_type=settings.compute_type,
-            threads=settings.threads,
-            workers=_workers(),
-            language=settings.language,
-            languages=settings.languages,
-        )
-
-    if settings.model != "auto":
-        return load(settings.model)
-    models = [catalog().get(name) for name in _STT_BEST_FIRST]
-    here = [model for model in models if installed(model.name)]
-    if len(here) < 2:
-        return load(here[0].name if here else _STT_BEST_FIRST[-1])
-    spoken = voice.synthesize(PROBE_TEXT)
-    speech = resample(spoken.audio, spoken.rate, SAMPLE_RATE)
-    loaded: dict[str, WhisperRecognizer] = {}
-    measured = []
-    for model in here:
-        recognizer = loaded[model.name] = load(model.name)
-        on_cpu = recognizer.device == "cpu" and settings.threads == 1
-        measured.append(
-            Measured(model.name, partial_ms(recognizer, speech, one_cpu_thread=on_cpu), tuple(model.languages))
-        )
-    choice = choose_stt(measured, cores=hardware().cores, language=settings.language)
-    _log.info("Recogniser: %s, %s", choice.name, choice.reason)
-    return loaded[choice.name]
 
 
 def _zone(name: str) -> ZoneInfo | None:

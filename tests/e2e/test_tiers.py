@@ -80,6 +80,7 @@ async def test_a_larger_model_answers_aloud_under_a_filler_and_its_price_is_know
         assert turn.record["cost"] is None, "it is not known before the answer is"
         filler = turn.record["filler"]
         assert filler in engines.tiers.fillers.warm_phrases()
+        assert engines.speaker.submit(filler).done(), "it was spoken ahead"
         assert turn.reply == f"{filler} Heat pumps use less energy. Gas boilers cost less at first."
         assert filler in side.bodies[0]["messages"][0]["content"]
         [tier] = told(result)

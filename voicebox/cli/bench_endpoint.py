@@ -34,8 +34,8 @@ from voicebox.cli.parts import Understanders, build_recognizer
 from voicebox.config import load_settings
 from voicebox.conversation.endpoint import Eagerness, EndpointPolicy
 from voicebox.conversation.states import Rules
-from voicebox.engines import find_turn_model
 from voicebox.errors import ConfigError
+from voicebox.opening import find_turn_model
 from voicebox.stt.types import Audio, Clip, Recognizer
 from voicebox.vad.silero import SileroVad
 from voicebox.vad.smart_turn import SmartTurn

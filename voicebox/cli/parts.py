@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from voicebox.config import load_settings
-from voicebox.engines import open_recognizer
 from voicebox.llm.types import IntentModel
 from voicebox.models.store import locate
 from voicebox.models.voices import locate_voice
+from voicebox.opening import open_recognizer
 from voicebox.repertoire import INTENT_MODEL, RepertoireLoader
 from voicebox.routing.reflex import Reflex
 from voicebox.skills.registry import Registry

@@ -134,7 +134,7 @@ class Fillers:
         self._last_s: OrderedDict[str, float] = OrderedDict()
 
     def warm_phrases(self) -> tuple[str, ...]:
-        """All of them, to be synthesized before they are needed."""
+        """All of them, to be synthesized before they are needed: the first ones first."""
         return self._phrases.all if self._phrases is not None and self.rules.enabled else ()
 
     def turn(self, session: str, now: float, *, domain: str = "", looks_up: bool = False) -> FillerTurn:
