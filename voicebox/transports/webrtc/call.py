@@ -119,10 +119,10 @@ class WebrtcCall:
                 raise OfferError("The offer has no audio", cure="Add a microphone track, or an audio transceiver.")
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except OfferError:
-            await self._peer.close()
+            await self.close()
             raise
         except Exception as error:  # aiortc's parser raises whatever comes to its mind
-            await self._peer.close()
+            await self.close()
             _log.debug("an offer was refused", exc_info=True)
             raise OfferError(f"The SDP offer cannot be used: {type(error).__name__}: {error}"[:300]) from None
         if _OPUS_MAP.search(sdp := self._peer.localDescription.sdp):
@@ -166,7 +166,18 @@ class WebrtcCall:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._peer.close()
+        await self._close_peer()
+
+    async def _close_peer(self) -> None:
+        try:
+            await self._peer.close()
+        except Exception:  # Of an offer that was half understood, parts have no transport, on which aiortc stumbles.
+            _log.debug("a connection did not close by itself", exc_info=True)
+            for transceiver in self._peer.getTransceivers():
+                transport = transceiver.receiver.transport
+                with suppress(Exception):
+                    await transport.stop()
+                    await transport.transport.stop()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
