@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -18,6 +19,7 @@ from voicebox.routing.router import Router
 from voicebox.routing.sources import LocalSource, RemoteSource
 from voicebox.routing.tier import Tier
 from voicebox.server.http_tiers import TierReplies
+from voicebox.server.keys import KeyStore, Limits
 
 from .backends import Fakes
 from .conftest import Start
@@ -26,7 +28,9 @@ BIG = [{"role": "user", "content": "compare heat pumps and gas boilers"}]
 
 
 @asynccontextmanager
-async def asked(start: Start, side: Frontier) -> AsyncIterator[tuple[openai.AsyncOpenAI, Ledger]]:
+async def asked(
+    start: Start, side: Frontier, keys: KeyStore | None = None
+) -> AsyncIterator[tuple[openai.AsyncOpenAI, Ledger]]:
     chat = RemoteChat(PROVIDERS["custom"], base_url=side.url, model="m", api_key="k")
     source = RemoteSource(chat, lambda ask: "You are a test.")
     tiers = [
@@ -36,7 +40,7 @@ async def asked(start: Start, side: Frontier) -> AsyncIterator[tuple[openai.Asyn
     ledger = Ledger()
     fakes = Fakes(tiers=TierReplies(Router(tiers), ledger, answer_s=5.0))
     async with (
-        start(fakes=fakes, health={"tiers": {"small": {}, "big": {}}}) as server,
+        start(fakes=fakes, health={"tiers": {"small": {}, "big": {}}}, keys=keys) as server,
         openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="x", max_retries=0) as client,
     ):
         yield client, ledger
@@ -83,6 +87,18 @@ async def test_a_tier_by_its_name_as_the_client_says(start: Start) -> None:
             if chunk.choices and chunk.choices[0].delta.content
         ]
         assert "".join(pieces) == "One. Two. Three."
+
+
+async def test_the_dollars_of_a_key_end(start: Start, tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "keys.json")
+    token = keys.create("k", ["chat"], Limits(usd_per_day=0.000_001))[1]
+    async with frontier(Act(("Yes.",))) as side, asked(start, side, keys) as (client, _):
+        client = client.with_options(api_key=token)
+        assert (await text_of(client))[0] == "Yes."
+        assert (await text_of(client))[2].model_extra["voicebox"] == {"tier": "small"}, "it goes on with what is free"
+        with pytest.raises(openai.RateLimitError, match="dollars of today"):
+            await text_of(client, model="big")
+        assert len(side.bodies) == 1
 
 
 async def test_a_tier_that_is_down_is_said_to_be(start: Start) -> None:

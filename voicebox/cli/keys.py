@@ -32,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     create.add_argument("--sessions", type=int, metavar="N", help="calls at once (default: no limit of its own)")
     create.add_argument("--minutes-per-day", type=float, metavar="N", help="minutes of calls and audio (default: any)")
     create.add_argument("--requests-per-minute", type=int, metavar="N", help="requests and calls begun (default: any)")
+    create.add_argument("--usd-per-day", type=float, metavar="USD", help="what larger models may cost (default: any)")
     create.set_defaults(run=_create)
     listing = actions.add_parser("list", help="list the keys", description="List the keys, without their secrets.")
     listing.set_defaults(run=_list)

@@ -57,6 +57,7 @@ async def _serve(settings: Settings, output: Output) -> None:
             find_voice=engines.find_voice,
             backends=engines.backends,
             keys=KeyStore(keys_file(settings.server.keys_file)),
+            limit=engines.ledger.limit,
         )
 
         def ready(url: str) -> None:

@@ -76,6 +76,7 @@ class Account:
 class _Session:
     account: Account = field(default_factory=Account)
     limit_usd: float | None = None
+    left_usd: Callable[[], float | None] | None = None
     watch: Callable[[Entry | Use], None] | None = None
 
 
@@ -100,6 +101,11 @@ class Ledger:
         """A session begins; `watch` is told of its tries, `limit_usd` bounds it below the ledger's own bound."""
         limits = [limit for limit in (limit_usd, self._session_usd) if limit is not None]
         self._sessions[session] = _Session(limit_usd=min(limits, default=None), watch=watch)
+
+    def limit(self, session: str, left_usd: Callable[[], float | None]) -> None:
+        """What a session may spend depends on others, too: on all of its key. A session that is not open is ignored."""
+        if session in self._sessions:
+            self._sessions[session].left_usd = left_usd
 
     def close(self, session: str) -> None:
         """A session is over; tries that end later still count in the sums."""
@@ -129,9 +135,11 @@ class Ledger:
     def budget(self, session: str) -> Budget:
         """What a session may still spend."""
         entry = self._sessions.get(session)
-        if entry is None or entry.limit_usd is None:
-            return Budget(None if entry is not None else self._session_usd)
-        return Budget(entry.limit_usd - entry.account.known_usd)
+        if entry is None:
+            return Budget(self._session_usd)
+        own = None if entry.limit_usd is None else entry.limit_usd - entry.account.known_usd
+        others = None if entry.left_usd is None else entry.left_usd()
+        return Budget(min((left for left in (own, others) if left is not None), default=None))
 
     def calls(self, call: str, tier: str) -> None:
         """A tier wants a tool called; it is to see the result."""

@@ -142,6 +142,8 @@ class Router:
                 reason = "failed of late, is left alone for seconds"
             elif budget.spent and tier.price is not None and not tier.local:
                 reason = "the budget is spent"
+            elif budget.left_usd is not None and tier.price is None and tier.privacy == "cloud":
+                reason = "its price is not known, and there is a budget"
             elif context.tools and not tier.tools:
                 reason = "calls no tools"
             elif tier.languages and self._language != "auto" and self._language not in tier.languages:

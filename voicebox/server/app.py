@@ -34,6 +34,7 @@ from voicebox.server.http_transcriptions import Transcriptions
 from voicebox.server.keys import KeyStore
 from voicebox.server.observe import count, count_session
 from voicebox.server.openapi import Documentation
+from voicebox.server.spending import Limit, account, on_account
 from voicebox.telemetry.metrics import Metrics
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import SemanticVad
@@ -69,6 +70,7 @@ def create_app(
     find_voice: Callable[[str], str] | None = None,
     backends: Backends | None = None,
     keys: KeyStore | None = None,
+    limit: Limit | None = None,
 ) -> Application:
     """Build the application.
 
@@ -79,11 +81,14 @@ def create_app(
         find_voice: the voice that speaks for one that a client asks for; None: the server has one voice.
         backends: the engines, for transcription, speech and chat over HTTP; None leaves these out.
         keys: the keys of `voicebox keys`; None: only `server.api_key` counts.
+        limit: bounds what a session spends; None: nothing here costs money.
 
     Raises:
         ConfigError: others could reach the server and there is no key.
     """
     check_exposure(settings.server, keys)
+    if limit is not None:
+        sessions = on_account(sessions, limit)
     admission = Admission(settings.server.max_sessions)
     metrics = Metrics(lambda: float(admission.active))
     waiting_s = (lambda: 0.0) if backends is None else backends.waiting_s
@@ -168,6 +173,7 @@ async def _converse(
     """One call, for as long as the key's minutes last."""
     began_s = time.monotonic()
     left_s = caller.quotas.left_s
+    account.set(caller.quotas)
     try:
         with admission.session():
             async with asyncio.timeout(left_s if left_s < float("inf") else None):

@@ -22,6 +22,7 @@ from voicebox.server.auth import Caller
 from voicebox.server.guard import Guard
 from voicebox.server.http_body import validated
 from voicebox.server.http_errors import HttpError
+from voicebox.server.spending import account
 from voicebox.transports.realtime.protocol import ProtocolError
 from voicebox.transports.realtime.session_config import SessionConfig
 from voicebox.transports.realtime.session_patch import SessionPatch
@@ -99,6 +100,7 @@ class Calls:
             place.close()
             raise
         self._calls[call.id] = (call, caller)
+        account.set(caller.quotas)
         task = asyncio.create_task(self._hold(call, caller, place), name=call.id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -29,6 +29,7 @@ from voicebox.server.chat_body import ChatBody
 from voicebox.server.http_body import read_json
 from voicebox.server.http_errors import HttpError
 from voicebox.server.http_tiers import End
+from voicebox.server.quotas import Quotas
 from voicebox.server.sse import DONE, Streaming, broken, event, first_then
 from voicebox.skills.types import Dialog, Understanding
 
@@ -73,7 +74,7 @@ class Chat:
     async def create(self, request: Request) -> Response:
         """Answer."""
         body = await read_json(request, ChatBody, self._settings.max_body_bytes)
-        reply = self._reply(body)
+        reply = self._reply(body, request.state.caller.quotas)
         head = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
             "object": "chat.completion.chunk" if body.stream else "chat.completion",
@@ -93,16 +94,16 @@ class Chat:
         }
         return JSONResponse(head | {"choices": [choice], "usage": end.usage, "voicebox": {"tier": end.tier}})
 
-    def _reply(self, body: ChatBody) -> AsyncGenerator[str | End, None]:
+    def _reply(self, body: ChatBody, quotas: Quotas) -> AsyncGenerator[str | End, None]:
         chat = self._backends.chat()
         small = {"small", *([chat.name] if chat is not None else [])}
         if body.model == _ASSISTANT:
-            return self._assistant(body)
+            return self._assistant(body, quotas)
         if body.model in small:
             return self._small(body, chat)
         tiers = [] if self._tiers is None else self._tiers.names
         if body.model in tiers:
-            return self._large(body, (body.model,))
+            return self._large(body, (body.model,), quotas)
         known = ", ".join(sorted({_ASSISTANT, *small, *tiers}))
         raise HttpError(
             404,
@@ -112,7 +113,7 @@ class Chat:
             cure=f"Use one of {known}.",
         )
 
-    async def _assistant(self, body: ChatBody) -> AsyncGenerator[str | End, None]:
+    async def _assistant(self, body: ChatBody, quotas: Quotas) -> AsyncGenerator[str | End, None]:
         messages = body.turns
         said, understanding = await self._skill(messages)
         if said is not None:
@@ -121,9 +122,9 @@ class Chat:
             yield End("stop", 0, 0, "reflex")
             return
         if self._tiers is not None and understanding is not None:
-            decision = self._tiers.decide(understanding, messages, self._backends.now())
+            decision = self._tiers.decide(understanding, messages, quotas, now=self._backends.now())
             if decision.remote:
-                async with aclosing(self._large(body, decision.order)) as pieces:
+                async with aclosing(self._large(body, decision.order, quotas)) as pieces:
                     async for piece in pieces:
                         yield piece
                 return
@@ -134,10 +135,12 @@ class Chat:
             async for piece in pieces:
                 yield piece
 
-    def _large(self, body: ChatBody, order: Sequence[str]) -> AsyncGenerator[str | End, None]:
+    def _large(self, body: ChatBody, order: Sequence[str], quotas: Quotas) -> AsyncGenerator[str | End, None]:
         assert self._tiers is not None, "only its tiers are in an order"
         most = body.most_tokens
-        return self._tiers.stream(order, body.turns, now=self._backends.now(), stops=body.stops, max_tokens=most)
+        return self._tiers.stream(
+            order, body.turns, quotas, now=self._backends.now(), stops=body.stops, max_tokens=most
+        )
 
     async def _skill(self, messages: list[Message]) -> tuple[str | None, Understanding | None]:
         """What a skill says to the last message, if saying is all that it does; and what the message is taken for."""

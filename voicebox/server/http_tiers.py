@@ -11,12 +11,14 @@ from datetime import datetime
 
 from voicebox.llm.plain import PlainText
 from voicebox.llm.types import Message
+from voicebox.routing.attempt import Attempt
 from voicebox.routing.chain import Chain, NoAnswerError
 from voicebox.routing.ledger import Ledger
 from voicebox.routing.prompting import Context
-from voicebox.routing.router import Decision, Router
+from voicebox.routing.router import Budget, Decision, Router
 from voicebox.routing.tier import Ask
 from voicebox.server.http_errors import HttpError
+from voicebox.server.quotas import Quotas
 from voicebox.skills.types import Dialog, Understanding
 
 __all__ = ["End", "TierReplies"]
@@ -62,15 +64,19 @@ class TierReplies:
         """What may be asked for by name."""
         return [tier.name for tier in self._router.tiers if tier.name != "small"]
 
-    def decide(self, understanding: Understanding, messages: Sequence[Message], now: datetime) -> Decision:
+    def decide(
+        self, understanding: Understanding, messages: Sequence[Message], quotas: Quotas, *, now: datetime
+    ) -> Decision:
         """Who answers the last message, which no skill does."""
         moment = asyncio.get_running_loop().time()
-        return self._router.decide(understanding, None, _context(messages, now, None), now=moment)
+        context, budget = _context(messages, now, None), Budget(quotas.left_usd)
+        return self._router.decide(understanding, None, context, now=moment, budget=budget)
 
     async def stream(
         self,
         order: Sequence[str],
         messages: Sequence[Message],
+        quotas: Quotas,
         *,
         now: datetime,
         stops: Sequence[str],
@@ -79,14 +85,21 @@ class TierReplies:
         """The answer of the first of these tiers that gives one, then how it ended.
 
         Raises:
-            HttpError: none did.
+            HttpError: none did, or the key has no dollars left.
         """
+        if quotas.left_usd is not None and quotas.left_usd <= 0:
+            raise HttpError(429, "This key has used its dollars of today", "quota_exceeded")
         context = _context(messages, now, max_tokens or _DEFAULT_TOKENS)
+
+        def paid(attempt: Attempt) -> None:
+            self._ledger.add(context.session, "", attempt)
+            quotas.pay(attempt.cost_usd or 0.0)
+
         chain = Chain(
             self._router.named(order),
             Ask(messages[-1].content, context),
             answer_s=self._answer_s,
-            done=lambda attempt: self._ledger.add(context.session, "", attempt),
+            done=paid,
         )
         stop = PlainText(stops)
         try:

@@ -33,13 +33,14 @@ _PREFIX = "vb_"
 
 
 class Limits(BaseModel):
-    """What a key may use; None is no limit. Minutes are of calls and of audio, per UTC day."""
+    """What a key may use; None is no limit. Minutes of calls and audio and dollars of larger models are per UTC day."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sessions: Annotated[int, Field(ge=1)] | None = None
     minutes_per_day: Annotated[float, Field(gt=0)] | None = None
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    usd_per_day: Annotated[float, Field(gt=0)] | None = None
 
 
 class Key(BaseModel):

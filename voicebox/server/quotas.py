@@ -68,6 +68,7 @@ class Quotas:
         self._today = today
         self._day = 0
         self._spent_s = 0.0
+        self._spent_usd = 0.0
         self._sessions = 0
 
     def request(self) -> None:
@@ -107,9 +108,7 @@ class Quotas:
         Raises:
             HttpError: 429, the day's minutes were used up before.
         """
-        now = self._today()
-        if int(now // _DAY_S) != self._day:
-            self._day, self._spent_s = int(now // _DAY_S), 0.0
+        now = self._begin_day()
         if not self.left_s > 0:
             raise HttpError(
                 429,
@@ -118,6 +117,23 @@ class Quotas:
                 headers={"retry-after": str(int(_DAY_S - now % _DAY_S) + 1)},
             )
         self._spent_s += seconds
+
+    def pay(self, usd: float) -> None:
+        """Count US dollars that a larger model has cost."""
+        self._begin_day()
+        self._spent_usd += usd
+
+    @property
+    def left_usd(self) -> float | None:
+        """US dollars that are left of the day's; None for any amount."""
+        self._begin_day()
+        return None if self.limits.usd_per_day is None else self.limits.usd_per_day - self._spent_usd
+
+    def _begin_day(self) -> float:
+        now = self._today()
+        if int(now // _DAY_S) != self._day:
+            self._day, self._spent_s, self._spent_usd = int(now // _DAY_S), 0.0, 0.0
+        return now
 
     @property
     def left_s(self) -> float:
