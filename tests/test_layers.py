@@ -19,6 +19,7 @@ ALLOWED = {
     "llm": BASE | {"skills"},
     "tts": BASE,
     "skills": BASE,
+    "home": BASE | {"skills"},
     "tools": BASE | {"llm"},
     "routing": BASE | ENGINES | {"tools"},
     "conversation": BASE | ENGINES | {"routing", "tools"},

@@ -20,12 +20,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from voicebox.config_tiers import RoutingSettings, TierSettings, ToolSettings
+from voicebox.config_tiers import HomeSettings, RoutingSettings, TierSettings, ToolSettings
 from voicebox.errors import ConfigError
 
 __all__ = [
     "ChatSettings",
     "ConversationSettings",
+    "HomeSettings",
     "IntentSettings",
     "ModelSettings",
     "RoutingSettings",
@@ -230,6 +231,7 @@ class Settings(BaseSettings):
     webrtc: WebrtcSettings = WebrtcSettings()  # type: ignore[call-arg]
     store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
     telemetry: TelemetrySettings = TelemetrySettings()  # type: ignore[call-arg]
+    home: HomeSettings = HomeSettings()  # type: ignore[call-arg]
     routing: RoutingSettings = RoutingSettings()  # type: ignore[call-arg]
     tiers: dict[str, TierSettings] = Field({}, description="the models above the skills and the small one, by name")
     tools: dict[str, ToolSettings] = Field({}, description="what larger models may call, by name")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from voicebox.llm.providers import PROVIDERS, provider
 
-__all__ = ["RoutingSettings", "TierSettings", "ToolSettings"]
+__all__ = ["HomeSettings", "RoutingSettings", "TierSettings", "ToolSettings"]
 
 
 class _Section(BaseModel):
@@ -72,6 +72,20 @@ class RoutingSettings(_Section):
     filler: bool = Field(True, description="say a short phrase while a larger model thinks")
     filler_ms: int = Field(500, ge=100, description="wait after the end of a turn before a filler")
     progress_ms: int = Field(2800, ge=500, description="silence after a filler before the next one")
+
+
+class HomeSettings(_Section):
+    """Home Assistant."""
+
+    url: str = Field("", description="its address, as http://homeassistant.local:8123; empty: none")
+    token: SecretStr | None = Field(None, description="a long-lived access token of it")
+    refresh_s: float = Field(5.0, ge=1, description="seconds between two looks at how things are there")
+
+    @model_validator(mode="after")
+    def _whole(self) -> HomeSettings:
+        if self.url and self.token is None:
+            raise ValueError("home.url needs home.token")
+        return self
 
 
 class ToolSettings(_Section):

@@ -35,7 +35,7 @@ from voicebox.models.hardware import hardware
 from voicebox.models.layout import check_role, locate_for
 from voicebox.models.store import configure, installed
 from voicebox.observers import Observers
-from voicebox.opening import find_turn_model, open_recognizer, open_voices, stt_workers
+from voicebox.opening import find_turn_model, open_home, open_recognizer, open_voices, stt_workers
 from voicebox.repertoire import INTENT_MODEL, Repertoire, RepertoireLoader, Watch
 from voicebox.routing.answerer import Answerer, small_tier
 from voicebox.routing.ledger import Ledger
@@ -88,6 +88,7 @@ class Engines:
         self._sessions: dict[str, Session] = {}
         self._ticker: asyncio.Task[None] | None = None
         self.household = Household()
+        self._home = open_home(settings.home, self.household, self._announce)
         loader = RepertoireLoader(settings, self.household)
         self._repertoire = repertoire = loader.load()
         try:
@@ -161,6 +162,8 @@ class Engines:
         self.ledger.open(id, lambda entry: watched(told_of(entry)))
         self._sessions[session.id] = session
         self.toolkit.start()
+        if self._home is not None:
+            self._home.start()
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
         return session
@@ -204,6 +207,12 @@ class Engines:
                 self._chat.pin(self._system(self.settings.conversation.instructions), cache=PromptCache())
         _log.info("Own skills now: %s", ", ".join(skill.name for skill in repertoire.own.skills) or "none")
 
+    def _announce(self, session: str, text: str) -> None:
+        """Say something in a session, if it is still there."""
+        found = self._sessions.get(session)
+        if found is not None:
+            found.announce(text)
+
     def _warm_voice(self) -> None:
         """Let the voice say what will be said often, ahead; fillers first, as somebody waits for them."""
         fillers = self.tiers.fillers.warm_phrases() if self.tiers.any_above or self._repertoire.own.skills else ()
@@ -243,6 +252,7 @@ class Engines:
             "pull": asdict(self.pull.status) if self.pull is not None else None,
             "tiers": self.tiers.health(),
             "tools": self.toolkit.health(),
+            "home": None if self._home is None else {"error": self._home.error},
             "stt_load": round(self.transcriber.load, 3),
         }
 
@@ -261,6 +271,8 @@ class Engines:
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
         await self.tiers.close_connections()
         await self.toolkit.stop()
+        if self._home is not None:
+            await self._home.stop()
         self._forget_closed()
 
     def close_models(self) -> None:
@@ -364,9 +376,7 @@ class Engines:
         """Let timers ring: each in the session that set it, as long as that is there."""
         while True:
             for announcement in self.household.due(self.today()):
-                session = self._sessions.get(announcement.session)
-                if session is not None:
-                    session.announce(announcement.text)
+                self._announce(announcement.session, announcement.text)
             self._forget_closed()
             await asyncio.sleep(0.1)
 

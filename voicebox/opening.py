@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from voicebox.audio.resample import resample
-from voicebox.config import SttSettings, TtsSettings
+from voicebox.config import HomeSettings, SttSettings, TtsSettings
+from voicebox.home.bridge import HomeBridge
+from voicebox.home.client import HomeAssistant
 from voicebox.models.catalog import catalog
 from voicebox.models.choose import Measured, choose_stt
 from voicebox.models.hardware import hardware
 from voicebox.models.layout import locate_for
 from voicebox.models.store import installed
 from voicebox.models.voices import installed_voices, locate_voice
+from voicebox.skills.intents.lights import ROOMS, WHOLE_HOUSE
+from voicebox.skills.state import Household
 from voicebox.stt.speed import PROBE_TEXT, partial_ms
 from voicebox.stt.types import SAMPLE_RATE
 from voicebox.stt.whisper import WhisperRecognizer
 from voicebox.tts.types import Synthesizer
 from voicebox.tts.voices import VoicePool, find_voice, read_aliases
 
-__all__ = ["find_turn_model", "open_recognizer", "open_voices", "stt_workers"]
+__all__ = ["find_turn_model", "open_home", "open_recognizer", "open_voices", "stt_workers"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +66,15 @@ def find_turn_model(name: str) -> Path | None:
     if name in ("", "none") or (name == "auto" and not installed(_TURN_MODEL)):
         return None
     return locate_for("turn", _TURN_MODEL if name == "auto" else name)
+
+
+def open_home(settings: HomeSettings, household: Household, announce: Callable[[str, str], None]) -> HomeBridge | None:
+    """Home Assistant, if there is one; `announce` says something in a session."""
+    if not settings.url or settings.token is None:
+        return None
+    client = HomeAssistant(settings.url, settings.token.get_secret_value())
+    rooms = {room: names for room, names in ROOMS.items() if room != WHOLE_HOUSE}
+    return HomeBridge(household, client, rooms, announce, refresh_s=settings.refresh_s)
 
 
 def stt_workers() -> int:

@@ -262,6 +262,7 @@ def check_privacy(settings: Settings) -> None:
         return
     places: Mapping[str, str] = {
         **{f"tiers.{name}": tier.address for name, tier in settings.tiers.items() if tier.address},
+        **({"home.url": settings.home.url} if settings.home.url else {}),
         **({"telemetry.traces": settings.telemetry.traces} if settings.telemetry.traces else {}),
     }
     for key, address in places.items():

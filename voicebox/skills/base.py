@@ -67,6 +67,7 @@ class BuiltinSkill:
                 household.take_back(request.session, request.intent)
             undo = Undo(request.now, request.intent, what, do())
             household.remember_undo(request.session, undo)
+            household.tell_changed(request.session)
 
         return Plan(reply, commit=commit, control=control, data={"intent": request.intent, **data})
 

@@ -1,4 +1,5 @@
-"""Home devices: lights, thermostat, blinds, switches. Their state is kept here; nothing else is attached yet."""
+"""Home devices: lights, thermostat, blinds, switches. Their state is kept in the household, to which Home
+Assistant may be attached (`voicebox/home/`)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 from voicebox.skills.base import BuiltinSkill, value_of
 from voicebox.skills.intents import home
-from voicebox.skills.intents.lights import ROOMS
+from voicebox.skills.intents.lights import ROOMS, WHOLE_HOUSE
 from voicebox.skills.state import Household, Light
 from voicebox.skills.types import Plan, Request
 from voicebox.skills.wording import join_words, pick, spoken_number
@@ -18,7 +19,7 @@ __all__ = ["HomeSkill"]
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
-_HOUSE = "whole house"
+_HOUSE = WHOLE_HOUSE
 _HERE = "living room"
 """The room that is meant when none is named."""
 _STEP = 20

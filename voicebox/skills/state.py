@@ -61,6 +61,8 @@ class Household:
     thermostat: float = 21.0
     """Degrees Celsius."""
     lists: dict[str, list[str]] = field(default_factory=dict)
+    changed: Callable[[str], None] | None = None
+    """Told, by session, when a skill has changed something, or has taken it back."""
     _volumes: dict[str, Volume] = field(default_factory=dict)
     _undo: dict[str, Undo] = field(default_factory=dict)
     _subscribers: dict[str, list[Callable[[Announcement], None]]] = field(default_factory=dict)
@@ -118,6 +120,12 @@ class Household:
         if undo is not None and intent in (None, undo.intent):
             del self._undo[session]
             undo.back()
+            self.tell_changed(session)
+
+    def tell_changed(self, session: str) -> None:
+        """Something was changed for a session."""
+        if self.changed is not None:
+            self.changed(session)
 
     def forget(self, session: str) -> None:
         """A session is gone: its timers, alarms and volume with it. Devices and lists stay."""

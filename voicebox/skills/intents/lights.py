@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from voicebox.skills.types import Intent, Slot, SlotKind
 
-__all__ = ["COLORS", "INTENTS", "ROOM", "ROOMS"]
+__all__ = ["COLORS", "INTENTS", "ROOM", "ROOMS", "WHOLE_HOUSE"]
+
+WHOLE_HOUSE = "whole house"
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "living room": ("lounge", "sitting room", "front room"),

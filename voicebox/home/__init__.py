@@ -1,0 +1,1 @@
+"""The household of the skills, kept equal to that of Home Assistant."""
