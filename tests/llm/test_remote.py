@@ -79,7 +79,9 @@ async def test_portkey_gets_its_headers() -> None:
         (Act(then="drop"), "broken", None, "connection failed"),
         (Act(then="error"), "broken", None, "provider overloaded"),
         (Act(then=""), "broken", None, "ended before the answer did"),
-        (Act(then="content_filter"), "refused", None, "filter"),
+        (Act(status=400), "request", None, "HTTP 400"),
+        (Act(status=422), "request", None, "HTTP 422"),
+        (Act(then="content_filter"), "request", None, "filter"),
     ],
 )
 async def test_each_failure_is_told_from_the_others(
@@ -90,14 +92,20 @@ async def test_each_failure_is_told_from_the_others(
         with pytest.raises(RemoteError, match=words) as caught:
             await said(chat_of(side), result)
     assert (caught.value.kind, caught.value.retry_after_s) == (kind, retry_after_s)
-    assert result.usage is not None, "what was cut off costs money too"
+    assert result.usage is not None
+    if act.status == 200:
+        assert result.usage.completion_tokens > 0, "what was cut off costs money too"
+    else:
+        assert result.usage == Usage(0, 0), "what was turned away does not"
 
 
 async def test_nobody_there() -> None:
     async with frontier() as side:
         pass
+    result = RemoteResult()
     with pytest.raises(RemoteError, match="connection failed"):
-        await said(chat_of(side), RemoteResult())
+        await said(chat_of(side), result)
+    assert result.usage == Usage(0, 0)
 
 
 async def test_closing_the_stream_closes_the_connection() -> None:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from tests.simulation.loop import run
 from voicebox.errors import EngineError
+from voicebox.llm.chat import PromptTooLongError
 from voicebox.llm.price import Price, Usage
 from voicebox.llm.remote import RemoteError
+from voicebox.llm.schema_grammar import SchemaError
 from voicebox.llm.tools import ToolCall
 from voicebox.routing.attempt import Attempt
 from voicebox.routing.chain import BrokeOffError, Chain, NoAnswerError
@@ -192,6 +194,21 @@ def test_three_failures_open_the_breaker_and_a_probe_closes_it_within_five_secon
         await asyncio.sleep(30.0)
         assert (await ask([bad, good])).pieces == ["Back."]
         assert bad.breaker.state(asyncio.get_running_loop().time()) == "closed"
+        return heard
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    "error", [RemoteError("too long", "request"), PromptTooLongError("too long"), SchemaError("no such type")]
+)
+def test_what_one_caller_asks_wrongly_takes_the_tier_from_nobody(error: EngineError) -> None:
+    async def story() -> Heard:
+        strict = tier("strict", error)
+        for _ in range(10):
+            heard = await ask([strict, tier("other", "Yes.")])
+            assert heard.outcomes == [("strict", "failed"), ("other", "answered")]
+        assert strict.latency.report.failed == 0.0
         return heard
 
     play(story())

@@ -17,6 +17,7 @@ def test_prices() -> None:
     assert Price(2.0, 8.0).of(usage) == pytest.approx(2.8)
     assert cost_of(usage, None) is None, "an unknown price is not nothing"
     assert cost_of(replace(usage, cost_usd=0.1), Price(2.0, 8.0)) == 0.1
+    assert cost_of(Usage(0, 0), None) == 0.0, "nothing costs nothing, whatever the price"
     assert estimated(7, 9) == Usage(2, 3, estimated=True)
 
 

@@ -42,6 +42,8 @@ class Price:
 
 def cost_of(usage: Usage, price: Price | None) -> float | None:
     """What a generation costs in US dollars: what the provider says, else by the price list; None if nobody knows."""
+    if not (usage.prompt_tokens or usage.completion_tokens):
+        return usage.cost_usd or 0.0
     if usage.cost_usd is not None:
         return usage.cost_usd
     return None if price is None else price.of(usage)

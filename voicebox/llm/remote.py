@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +16,16 @@ __all__ = ["RemoteChat", "RemoteError", "RemoteRequest", "RemoteResult"]
 
 _KEEP_S = 55.0
 
-FailureKind = Literal["refused", "busy", "broken"]
+FailureKind = Literal["refused", "request", "busy", "broken"]
 
 
 class RemoteError(EngineError):
     """A request failed.
 
     Attributes:
-        kind: "refused" (key, model or request are wrong: trying again will not help), "busy" (rate limit or overload)
-            or "broken" (network, server, half an answer).
+        kind: "refused" (key or model are wrong: trying again will not help), "request" (this one is wrong, too long or
+            withheld by a filter: others may be answered), "busy" (rate limit or overload) or "broken" (network, server,
+            half an answer).
         retry_after_s: how long the server asks to be left alone.
     """
 
@@ -49,7 +49,8 @@ class RemoteRequest:
 class RemoteResult:
     """What became of it, filled in while the text streams; `usage` is there at the end, however it comes.
 
-    `model` is who answered, `finish` why it ended ("" when it was cut off), `call` a tool that is to be called.
+    `model` is who answered, `finish` why it ended ("" when it was cut off), `call` a tool that is to be called. The
+    usage is zero where the provider turned the request away, and estimated where it did not say.
     """
 
     model: str = ""
@@ -134,11 +135,10 @@ class RemoteChat:
         import httpx2
         import openai
 
-        calls, said = _Calls(), 0
+        calls, said, opened = _Calls(), 0, False
         try:
-            async with contextlib.AsyncExitStack() as stack:
-                stream: Any = await self._client().chat.completions.create(**self._arguments(request))
-                await stack.enter_async_context(stream)
+            async with await self._client().chat.completions.create(**self._arguments(request)) as stream:
+                opened = True
                 async for chunk in stream:
                     result.model = chunk.model or result.model
                     if chunk.usage is not None:
@@ -152,9 +152,11 @@ class RemoteChat:
             if not result.finish:
                 raise RemoteError("the connection ended before the answer did")
             if result.finish == "content_filter":
-                raise RemoteError("the provider's filter withheld the answer", "refused")
+                raise RemoteError("the provider's filter withheld the answer", "request")
             result.call = calls.call()
         except openai.OpenAIError as error:
+            if not opened:
+                result.usage = Usage(0, 0)  # What was turned away is not paid for.
             raise _explained(error) from error
         except (httpx2.HTTPError, OSError, ValueError) as error:
             raise RemoteError(f"the stream broke off: {error}") from error
@@ -233,6 +235,8 @@ def _explained(error: Exception) -> RemoteError:
         status, words = error.status_code, _words(error)
         if status in (408, 429, 502, 503, 504, 529):
             return RemoteError(f"HTTP {status}: {words}", "busy", _retry_after(error.response.headers))
+        if status in (400, 413, 422):
+            return RemoteError(f"HTTP {status}: {words}", "request")
         return RemoteError(f"HTTP {status}: {words}", "refused" if status < 500 else "broken")
     return RemoteError(f"the stream broke off: {_words(error)}")
 

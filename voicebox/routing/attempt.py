@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicebox.errors import EngineError, VoiceboxError
+from voicebox.llm.chat import PromptTooLongError
 from voicebox.llm.price import Usage, cost_of
 from voicebox.llm.remote import RemoteError
+from voicebox.llm.schema_grammar import SchemaError
 from voicebox.routing.tier import Ask, Made, Tier
 
 __all__ = ["Attempt", "Outcome", "Try"]
@@ -94,13 +96,13 @@ class Try:
         breaker, latency, now = self.tier.breaker, self.tier.latency, self._now()
         if outcome == "answered":
             breaker.succeed()
-        elif outcome in ("failed", "late", "stalled"):
+        elif outcome in ("failed", "late", "stalled") and not _is_the_request(error):
             breaker.fail(now, retry_after_s=error.retry_after_s if isinstance(error, RemoteError) else None)
         else:
             breaker.give_up()
         if outcome in ("lost", "late"):
             latency.first_token(now - self.began_s)  # At least so long: without it a slow tier would look fast.
-        if outcome not in ("cancelled", "lost"):
+        if outcome not in ("cancelled", "lost") and not _is_the_request(error):
             latency.ended(failed=outcome != "answered")
         try:
             if not self.first.done():
@@ -140,3 +142,10 @@ class Try:
             self.tier.latency.first_token(self._first_s - self.began_s)
             return None
         raise EngineError(f"{self.tier.name} had nothing to say")
+
+
+def _is_the_request(error: VoiceboxError | None) -> bool:
+    """Whether the request is at fault, and not the tier: what one caller asks must not take it from the others."""
+    if isinstance(error, RemoteError):
+        return error.kind == "request"
+    return isinstance(error, PromptTooLongError | SchemaError)
