@@ -54,7 +54,7 @@ class Report:
     silent: int = 0
     two_voices: int = 0
     fillers: int = 0
-    needless_fillers: int = 0
+    earliest_filler_ms: float | None = None
     entries: list[Entry] = field(default_factory=list)
     opened_after: list[int] = field(default_factory=list)
     probed_after_s: list[float] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Report:
             "silent": self.silent,
             "two_voices": self.two_voices,
             "fillers": self.fillers,
-            "needless_fillers": self.needless_fillers,
+            "earliest_filler_ms": self.earliest_filler_ms,
             "breaker_opened_after": max(self.opened_after, default=None),
             "probed_after_s": round(max(self.probed_after_s), 2) if self.probed_after_s else None,
         }
@@ -170,7 +170,9 @@ async def _turn(answerer: Answerer, session: str, turn: str, report: Report) -> 
         heard_until = max(heard_until, at_s) + _AUDIO_S * len(text.split())
     words = [text for _, text in said if text not in answer.fillers]
     report.fillers += bool(answer.fillers)
-    report.needless_fillers += bool(answer.fillers) and said[len(answer.fillers)][0] < 0.5
+    if answer.fillers:
+        began_ms = round(1000 * said[0][0], 1)
+        report.earliest_filler_ms = min(began_ms, report.earliest_filler_ms or began_ms)
     report.apologies += words == [FALLBACK]
     report.broke_off += words[-1] == LOST_THE_REST
     report.answered += words[-1] not in (FALLBACK, LOST_THE_REST)

@@ -9,6 +9,7 @@ def test_nothing_is_said_before_half_a_second_and_something_soon_after() -> None
     turn = Fillers().turn("s", 10.0)
     assert turn.due_s(10.0, words_there=False, wait_s=None) == 10.5
     assert turn.due_s(10.0, words_there=False, wait_s=3.0) == 10.5
+    assert turn.due_s(10.0, words_there=False, wait_s=0.6) == 10.5, "it is judged when it is due"
 
 
 def test_an_answer_that_is_about_to_come_is_waited_for_but_not_for_ever() -> None:

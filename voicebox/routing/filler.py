@@ -105,6 +105,8 @@ class FillerTurn:
             return self._silent_since_s + self.rules.progress_ms / 1000
         first_s = self.began_s + self.rules.first_ms / 1000
         latest_s = self.began_s + self.rules.latest_ms / 1000
+        if now < first_s:
+            return first_s  # How it looks is judged then, not before.
         soon = words_there or (wait_s is not None and now + wait_s <= latest_s)
         return latest_s if soon else first_s
 
